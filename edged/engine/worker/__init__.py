@@ -1,0 +1,1 @@
+"""The child's own rooms: the only importer of llama_cpp."""

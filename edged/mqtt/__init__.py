@@ -1,0 +1,1 @@
+"""The broker's side: the only importer of paho."""
