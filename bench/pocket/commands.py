@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from random import Random
 
-from bench.pocket.house import PEOPLE, ROOMS, Fact
+from bench.pocket.house import PEOPLE, Fact, draw_room
 from bench.pocket.questions import Pair, casual
 from bench.pocket.spin import spin
 
@@ -22,10 +22,10 @@ _ORDERS = {
 _AS_JSON = "{Answer as JSON.|Reply with JSON only.|JSON please.|Give me the JSON command.}"
 
 
-def order(rng: Random, rooms: Sequence[str] = ROOMS) -> tuple[Pair, Fact]:
+def order(rng: Random, rooms: Sequence[str] = ()) -> tuple[Pair, Fact]:
     """Draw an order, its confirmation and the fact that holds afterwards."""
     device, state = rng.choice(sorted(_ORDERS))
-    room = rng.choice(rooms)
+    room = rng.choice(rooms) if rooms else draw_room(rng)
     text = casual(rng, spin(rng, _ORDERS[device, state], room=room))
     fact = Fact(room, device, state)
     if rng.random() < 0.25:  # noqa: PLR2004
@@ -45,7 +45,7 @@ def setting(rng: Random) -> Pair:
 
 
 def _target(rng: Random) -> Pair:
-    room, degrees = rng.choice(ROOMS), str(rng.randrange(15, 26))
+    room, degrees = draw_room(rng), str(rng.randrange(15, 26))
     text = spin(rng, "{Set the [room] to [n] degrees.|Make the [room] [n] degrees.|[Room] to [n], please.|I want [n] degrees in the [room].}", room=room, n=degrees)
     if rng.random() < 0.3:  # noqa: PLR2004
         body = {"action": "set_temperature", "room": room, "temperature": int(degrees)}
@@ -55,7 +55,7 @@ def _target(rng: Random) -> Pair:
 
 
 def _dim(rng: Random) -> Pair:
-    room, percent = rng.choice(ROOMS), str(rng.randrange(10, 100, 5))
+    room, percent = draw_room(rng), str(rng.randrange(10, 100, 5))
     text = spin(rng, "{Dim the [room] light to [n] %.|Set the light in the [room] to [n] percent.|[Room] light at [n] %.}", room=room, n=percent)
     if rng.random() < 0.3:  # noqa: PLR2004
         body = {"action": "set_brightness", "room": room, "brightness": int(percent)}
@@ -88,7 +88,7 @@ _MESSAGES = {
 def sort_message(rng: Random) -> Pair:
     """Draw a message from the house and how urgent it is."""
     label = rng.choice(sorted(_MESSAGES))
-    message = spin(rng, _MESSAGES[label], room=rng.choice(ROOMS), who=rng.choice(PEOPLE))
+    message = spin(rng, _MESSAGES[label], room=draw_room(rng), who=rng.choice(PEOPLE))
     ask = "{How urgent is this message: [m]|Is this urgent, normal or background? [m]|Classify as urgent, normal or background: [m]|[m] How urgent is that?|Choose one of urgent, normal, background: [m]}"
     text = spin(rng, ask, m=message)
     return text, rng.choice((label, label, label.capitalize() + "."))

@@ -12,6 +12,13 @@ ROOMS = (
     "cellar", "attic", "garage", "laundry room", "dining room", "study", "workshop", "pantry",
     "conservatory", "playroom", "library", "music room",
 )  # fmt: skip
+RARE_ROOMS = (
+    "sauna", "greenhouse", "stable", "wine cellar", "boathouse", "gym", "winter garden", "loft",
+    "utility room", "cloakroom", "porch", "studio", "balcony", "terrace", "granny flat", "den",
+    "server room", "darkroom", "chapel", "barn", "summer kitchen", "corridor", "stairwell",
+)  # fmt: skip
+_MARKS = ("upper", "lower", "small", "large", "blue", "green", "red", "yellow", "front", "back", "old", "new")
+_SYLLABLES = ("bar", "vel", "mo", "tri", "ka", "lun", "pes", "ro", "dan", "fi", "gor", "sul", "ne", "wix")
 DOORS = ("front door", "back door", "garage door", "garden gate", "cellar door", "shed door")
 PEOPLE = (
     "Anna", "Ben", "Clara", "David", "Emma", "Felix", "Grace", "Henry", "Ida", "Jonas", "Karin",
@@ -252,10 +259,30 @@ def ask(rng: Random, fact: Fact) -> str:
     return spin(rng, kind_of(fact).ask, place=fact.place)
 
 
+def draw_room(rng: Random) -> str:
+    """Draw a room: mostly a common one, at times a rare, a marked or a made-up one."""
+    chance = rng.random()
+    if chance < 0.75:  # noqa: PLR2004
+        return rng.choice(ROOMS)
+    if chance < 0.82:  # noqa: PLR2004
+        return rng.choice(RARE_ROOMS)
+    if chance < 0.95:  # noqa: PLR2004
+        return f"{rng.choice(_MARKS)} {rng.choice(('room', *ROOMS[:6]))}"
+    return f"{''.join(rng.sample(_SYLLABLES, rng.choice((2, 3))))} room"
+
+
+def draw_rooms(rng: Random, count: int) -> list[str]:
+    """Draw `count` different rooms."""
+    rooms: dict[str, None] = {}
+    while len(rooms) < count:
+        rooms[draw_room(rng)] = None
+    return list(rooms)
+
+
 def draw_facts(rng: Random, rooms: int, per_room: int, others: int) -> list[Fact]:
     """Draw facts about some rooms, at most `per_room` each, and `others` of the house."""
     facts = []
-    for room in rng.sample(ROOMS, rooms):
+    for room in draw_rooms(rng, rooms):
         for kind in rng.sample(sorted(PLACE_KINDS), min(per_room, len(PLACE_KINDS))):
             facts.append(Fact(room, kind, PLACE_KINDS[kind].draw(rng)))
     for kind in rng.sample(sorted(HOUSE_KINDS), min(others, len(HOUSE_KINDS))):
@@ -287,6 +314,8 @@ def _sentences(rng: Random, facts: Sequence[Fact]) -> str:
 
 
 def _label(fact: Fact) -> str:
+    if fact.kind == "door":
+        return fact.place
     return " ".join(part for part in (fact.place, fact.kind) if part)
 
 

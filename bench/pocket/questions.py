@@ -5,19 +5,18 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from bench.pocket.house import (
-    DOOR_KIND,
     HOUSE_KINDS,
     PLACE_KINDS,
-    ROOMS,
     Fact,
     ask,
+    draw_room,
     kind_of,
     tell,
 )
 from bench.pocket.spin import capital, listing, lower_first, maybe, spin
 
-type Pair = tuple[str, str]
-type Asker = Callable[[Random, Sequence[Fact]], Pair | None]
+Pair = tuple[str, str]
+Asker = Callable[[Random, Sequence[Fact]], Pair | None]
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -81,7 +80,7 @@ def threshold(rng: Random, facts: Sequence[Fact]) -> Pair | None:
     unit = "degrees" if fact.kind == "temperature" else "%"
     question = spin(
         rng,
-        "Is the [kind] in the [place] {[word]|[word]|[word]} [limit] [unit]?",
+        "Is the [kind] in the [place] [word] [limit] [unit]?",
         kind=fact.kind, place=fact.place, word="above" if above else "below",
         limit=str(limit), unit=unit,
     )  # fmt: skip
@@ -128,7 +127,7 @@ def _count_answer(rng: Random, noun: str, state: str, hits: Sequence[str]) -> st
     if not hits:
         return spin(rng, "{None|No, none} of the [noun] {I know of|you told me about} is [state].", noun=noun, state=state)
     where = listing([f"the {place}" for place in hits])
-    text = "{[Where]: that makes [n].|[Where], so [n] of the [noun] {is|are} [state].}"
+    text = "{[Where]: that makes [n].|[Where], so [n] of the [noun] are [state].}"
     if len(hits) == 1:
         text = "{Only one: [where].|Just one, [where].|One of the [noun] is [state]: [where].}"
     return spin(rng, text, where=where, n=_NUMBERS[min(len(hits), 10)], noun=noun, state=state)
@@ -175,7 +174,7 @@ def _missing(rng: Random, facts: Sequence[Fact]) -> Fact | None:
     if rng.random() < 0.3:  # noqa: PLR2004
         fact = Fact("", rng.choice(sorted(HOUSE_KINDS)), "")
     else:
-        fact = Fact(rng.choice(ROOMS), rng.choice(sorted(PLACE_KINDS)), "")
+        fact = Fact(draw_room(rng), rng.choice(sorted(PLACE_KINDS)), "")
     return None if (fact.place, fact.kind) in known else fact
 
 
@@ -257,6 +256,3 @@ def casual(rng: Random, text: str) -> str:
     if rng.random() < 0.1:  # noqa: PLR2004
         text = text.rstrip("?.")
     return text + maybe(rng, 0.02, " Thanks!")
-
-
-__all__ = ["DOOR_KIND", "Pair", "casual", "question"]

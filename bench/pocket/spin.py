@@ -6,6 +6,7 @@ from random import Random
 
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _FIELD = re.compile(r"\[(\w+)\]")
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aeio]\w|umb|up)")
 
 
 def capital(text: str) -> str:
@@ -31,7 +32,8 @@ def spin(rng: Random, template: str, **fields: str) -> str:
     while match := _CHOICE.search(text):
         picked = rng.choice(match[1].split("|"))
         text = text[: match.start()] + picked + text[match.end() :]
-    return _FIELD.sub(lambda match: _field(match[1], fields), text)
+    filled = _FIELD.sub(lambda match: _field(match[1], fields), text)
+    return _ARTICLE.sub(r"\1n ", filled)
 
 
 def _field(name: str, fields: dict[str, str]) -> str:

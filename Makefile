@@ -1,0 +1,41 @@
+# Two commands are all one needs: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+# llama.cpp comes inside llama-cpp-python's sdist, pinned by hash. GGML_NATIVE=ON
+# builds for this very CPU; the Debian package builds for named CPUs instead.
+export LLAMA_VERSION := 0.3.36
+export LLAMA_SHA256 := 832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
+CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON
+export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
+
+.PHONY: help venv demo test check bench pocket clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+venv: ## build .venv with all that edged needs (does nothing when it is up to date)
+	@PYTHON=$(PYTHON) scripts/venv
+
+demo: venv ## start a private broker and edged, ask a prompt, show the streamed answer
+	@$(BIN)/edged demo
+
+test: check ## lint, types and every test
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@scripts/pure-coverage $(BIN)/coverage
+
+check: venv ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: venv ## run every bench and write bench/report.html
+	@$(BIN)/python -m bench.all
+
+pocket: venv ## train the pocket model anew (PyTorch, about 20 minutes on 2 cores)
+	@bench/pocket/make.sh $(PYTHON)
+
+clean: ## remove what the other targets made in the tree (the wheel cache stays)
+	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage bench/report.html
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What edged costs and keeps up with, measured."""

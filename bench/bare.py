@@ -1,0 +1,224 @@
+"""The plainest loop over llama.cpp's own API: what a token costs with nothing of edged around it.
+
+`python -m bench.bare MODEL` reads tasks, one JSON object a line, and answers each with a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from llama_cpp import llama_cpp as native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+PENALTY_WINDOW: Final = 64  # llama.cpp's own default, in tokens
+REPEAT_PENALTY: Final = 1.1  # what a request has that does not ask for another
+PIECE_BYTES: Final = 256  # longer than any token of a vocabulary we make
+KEEP: list[object] = []  # ctypes callbacks must outlive their registration
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a context is made; the same for the bare loop and for the daemon.
+
+    Attributes:
+        threads: Of decode and prefill.
+        context: Tokens.
+        chunk: Prompt tokens in one decode call.
+        repack: Whether weights may be rearranged for the CPU at load.
+    """
+
+    threads: int = 1
+    context: int = 2048
+    chunk: int = 128
+    repack: bool = True
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One prompt, already rendered by the chat template.
+
+    Attributes:
+        prompt: Text with its special tokens written out.
+        tokens: How many to decode at most.
+    """
+
+    prompt: str
+    tokens: int
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer.
+
+    Attributes:
+        text: What was decoded.
+        prompt_tokens: Length of the prompt.
+        tokens: Tokens decoded.
+        ttft_ms: From the task to the first token.
+        span_ms: From the first token to the last.
+    """
+
+    text: str
+    prompt_tokens: int
+    tokens: int
+    ttft_ms: float
+    span_ms: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Rate after the first token; 0 if there was no second one."""
+        return rate(self.tokens, self.span_ms)
+
+
+def rate(tokens: int, span_ms: float) -> float:
+    """Tokens per second of all tokens but the first, which starts the watch."""
+    return (tokens - 1) / span_ms * 1e3 if tokens > 1 and span_ms > 0 else 0.0
+
+
+def render(prompt: str) -> str:
+    """One user turn as the made-up models' chat template writes it."""
+    return f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
+
+
+class Bare:
+    """A model and one context, driven by hand."""
+
+    def __init__(self, path: Path | str, settings: Settings) -> None:
+        _quiet()
+        native.llama_backend_init()
+        self._model = _load(str(path), settings)
+        self._context = _context(self._model, settings)
+        self._vocab = native.llama_model_get_vocab(self._model)
+        self._chunk = settings.chunk
+        self._piece = ctypes.create_string_buffer(PIECE_BYTES)
+
+    def run(self, task: Task) -> Run:
+        """Answer a task greedily from an empty context."""
+        start = time.perf_counter()
+        self._clear()
+        prompt = self.tokenize(task.prompt)
+        self._prefill(prompt)
+        pieces: list[bytes] = []
+        first = last = start
+        for piece in self._decode(task.tokens):
+            last = time.perf_counter()
+            first = first if pieces else last
+            pieces.append(piece)
+        return Run(
+            text=b"".join(pieces).decode(errors="replace"),
+            prompt_tokens=len(prompt),
+            tokens=len(pieces),
+            ttft_ms=(first - start) * 1e3,
+            span_ms=(last - first) * 1e3,
+        )
+
+    def logits(self, prompt: str) -> list[float]:
+        """The scores of every token after a prompt."""
+        self._clear()
+        self._prefill(self.tokenize(prompt))
+        count = native.llama_vocab_n_tokens(self._vocab)
+        return list(native.llama_get_logits_ith(self._context, -1)[:count])
+
+    def tokenize(self, text: str) -> list[int]:
+        """Turn text into tokens, special ones included."""
+        data = text.encode()
+        room = (native.llama_token * (len(data) + 1))()
+        count = native.llama_tokenize(self._vocab, data, len(data), room, len(room), False, True)  # noqa: FBT003 (positional in C)
+        return list(room[:count])
+
+    def close(self) -> None:
+        """Free the context and the model."""
+        native.llama_free(self._context)
+        native.llama_model_free(self._model)
+
+    def _clear(self) -> None:
+        native.llama_memory_clear(native.llama_get_memory(self._context), False)  # noqa: FBT003 (positional in C)
+
+    def _prefill(self, prompt: list[int]) -> None:
+        for start in range(0, len(prompt), self._chunk):
+            self._eval(prompt[start : start + self._chunk])
+
+    def _eval(self, tokens: Sequence[int]) -> None:
+        array = (native.llama_token * len(tokens))(*tokens)
+        code = native.llama_decode(self._context, native.llama_batch_get_one(array, len(tokens)))
+        if code != 0:
+            message = f"llama_decode returned {code}"
+            raise RuntimeError(message)
+
+    def _decode(self, limit: int) -> Iterator[bytes]:
+        chain = _chain(native.llama_vocab_n_tokens(self._vocab))
+        try:
+            for number in range(limit):
+                token = native.llama_sampler_sample(chain, self._context, -1)
+                if native.llama_vocab_is_eog(self._vocab, token):
+                    return
+                yield self._text(token)
+                if number + 1 < limit:
+                    self._eval((token,))
+        finally:
+            native.llama_sampler_free(chain)
+
+    def _text(self, token: int) -> bytes:
+        size = native.llama_token_to_piece(self._vocab, token, self._piece, PIECE_BYTES, 0, False)  # noqa: FBT003 (positional in C)
+        return self._piece.raw[:size]
+
+
+def _quiet() -> None:
+    callback = native.llama_log_callback(lambda _level, _text, _data: None)
+    KEEP.append(callback)
+    native.llama_log_set(callback, ctypes.c_void_p(0))
+
+
+def _load(path: str, settings: Settings) -> native.llama_model_p:
+    params = native.llama_model_default_params()
+    params.use_extra_bufts = settings.repack
+    model = native.llama_model_load_from_file(path.encode(), params)
+    if model is None:
+        message = f"llama.cpp refuses {path}"
+        raise RuntimeError(message)
+    return model
+
+
+def _context(model: native.llama_model_p, settings: Settings) -> native.llama_context_p:
+    params = native.llama_context_default_params()
+    params.n_ctx = settings.context
+    params.n_batch = params.n_ubatch = settings.chunk
+    params.n_threads = params.n_threads_batch = settings.threads
+    context = native.llama_init_from_model(model, params)
+    if context is None:
+        message = "llama.cpp makes no context"
+        raise RuntimeError(message)
+    return context
+
+
+def _chain(vocabulary: int) -> native.llama_sampler_p:
+    chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
+    penalties = native.llama_sampler_init_penalties(
+        vocabulary, PENALTY_WINDOW, REPEAT_PENALTY, 0.0, 0.0
+    )
+    native.llama_sampler_chain_add(chain, penalties)
+    native.llama_sampler_chain_add(chain, native.llama_sampler_init_greedy())
+    return chain
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Answer tasks from stdin until it ends."""
+    parser = argparse.ArgumentParser(prog="bench.bare", description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("--settings", default="{}", help="JSON")
+    options = parser.parse_args(argv)
+    settings = msgspec.json.decode(options.settings, type=Settings)
+    bare = Bare(options.model, settings)
+    for line in sys.stdin:
+        run = bare.run(msgspec.json.decode(line, type=Task))
+        print(msgspec.json.encode(run).decode(), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

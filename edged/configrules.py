@@ -1,0 +1,115 @@
+"""The rules of the configuration that the type of one field cannot say."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+from edged.settings import TlsConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from edged.settings import Config, MqttConfig, ServingConfig
+
+MAX_PREFIX_BYTES = 192  # leaves 64 of the 256 bytes of a reply topic to the client
+MAX_PREFIX_LEVELS = 7  # a reply topic has at most 8
+FLEET_NODE = "any"  # edged/any/request is the whole fleet's topic
+
+_NODE = re.compile(r"[a-z0-9_-]{1,32}")
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")  # name, IPv4, or IPv6 with a zone
+_MQTT_311 = 311
+
+Broken: TypeAlias = tuple[tuple[str, ...], str]
+
+
+def rules(config: Config) -> Iterator[Broken]:
+    """Each rule that `config` breaks: the keys it is about, the one to mend first, and why."""
+    yield from _node(config.node)
+    yield from _texts(config)
+    yield from _mqtt(config.mqtt)
+    yield from _prefixes(config.mqtt.reply_prefixes, config.node)
+    yield from _serving(config.serving)
+
+
+def _node(node: str) -> Iterator[Broken]:
+    if not _NODE.fullmatch(node):
+        yield ("node",), "must be 1 to 32 of the characters a-z 0-9 _ -"
+    elif node == FLEET_NODE:
+        yield ("node",), f"{FLEET_NODE} means the whole fleet, so no machine can have that name"
+
+
+def _texts(config: Config) -> Iterator[Broken]:
+    tls = config.mqtt.tls or TlsConfig()
+    paths = {
+        "mqtt.password_file": config.mqtt.password_file,
+        "mqtt.tls.ca_file": tls.ca_file,
+        "mqtt.tls.cert_file": tls.cert_file,
+        "mqtt.tls.key_file": tls.key_file,
+        "model.path": config.model.path,
+        "serving.state_dir": config.serving.state_dir,
+    }
+    # a service starts in no folder of its owner's, so a relative path would mean another file
+    yield from _each(paths, lambda text: text.startswith("/"), "must be an absolute path")
+    names = {
+        "mqtt.username": config.mqtt.username,
+        "mqtt.client_id": config.mqtt.client_id,
+        "model.name": config.model.name,
+        "engine.command": "".join(config.engine.command or ()),
+    }
+    yield from _each(paths | names, str.isprintable, "must be printable text")
+
+
+def _each(
+    texts: dict[str, str | None], good: Callable[[str], bool], message: str
+) -> Iterator[Broken]:
+    return (((where,), message) for where, text in texts.items() if text and not good(text))
+
+
+def _mqtt(mqtt: MqttConfig) -> Iterator[Broken]:
+    if not _HOST.fullmatch(mqtt.host):
+        # not quoted back: a URL may hold a password
+        yield ("mqtt.host",), "must be a bare name or address, without scheme, user or port"
+    if mqtt.password_file and mqtt.username is None and mqtt.protocol == _MQTT_311:
+        keys = ("mqtt.username", "mqtt.password_file", "mqtt.protocol")
+        yield keys, "MQTT 3.1.1 has no password without a username"
+    tls = mqtt.tls
+    if tls is not None and bool(tls.cert_file) != bool(tls.key_file):
+        keys = ("mqtt.tls.key_file", "mqtt.tls.cert_file")
+        yield keys if tls.cert_file else keys[::-1], "a certificate and its key come together"
+
+
+def _prefixes(prefixes: tuple[str, ...], node: str) -> Iterator[Broken]:
+    for index, prefix in enumerate(prefixes):
+        fault = _prefix_fault(prefix, node)
+        if fault is not None:
+            yield ("mqtt.reply_prefixes", "node"), f"item {index} {fault}"
+
+
+def _prefix_fault(prefix: str, node: str) -> str | None:
+    """Why replies may not go under `prefix`: they could steer others, or come back to us."""
+    levels = prefix.split("/")
+    own = ["edged", node, "reply"]
+    faults = {
+        "must be printable text": not prefix.isprintable(),
+        "must end with /": not prefix.endswith("/"),
+        "must not hold + or #": "+" in prefix or "#" in prefix,
+        "must not start with $": prefix.startswith("$"),
+        "must not start with homeassistant/, where devices are made": levels[0] == "homeassistant",
+        f"may be in edged/ only as {'/'.join(own)}/": levels[0] == "edged" and levels[:3] != own,
+        "must not have empty levels": "" in levels[:-1],
+        f"is over {MAX_PREFIX_LEVELS} levels": len(levels) > MAX_PREFIX_LEVELS + 1,
+        # lone surrogates, already refused above, must not stop the count
+        f"is over {MAX_PREFIX_BYTES} bytes": len(prefix.encode(errors="replace"))
+        > MAX_PREFIX_BYTES,
+    }
+    return next((fault for fault, found in faults.items() if found), None)
+
+
+def _serving(serving: ServingConfig) -> Iterator[Broken]:
+    if serving.per_client > serving.capacity:
+        keys = ("serving.per_client", "serving.capacity")
+        yield keys, f"is {serving.per_client}, above capacity {serving.capacity}"
+    if serving.max_tokens > serving.max_tokens_limit:
+        keys = ("serving.max_tokens", "serving.max_tokens_limit")
+        yield keys, f"is {serving.max_tokens}, above max_tokens_limit {serving.max_tokens_limit}"

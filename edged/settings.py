@@ -1,0 +1,151 @@
+"""Everything an owner may set: frozen values with their units, ranges and defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Text = Annotated[str, Meta(min_length=1, max_length=256)]
+Path = Annotated[str, Meta(min_length=1, max_length=4096)]  # PATH_MAX of Linux
+Count = Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Encryption to the broker; naming the section turns it on.
+
+    Attributes:
+        ca_file: Certificates to trust, PEM; None trusts those of the system.
+        cert_file: Our own certificate, PEM; needs `key_file`.
+        key_file: The key of `cert_file`, PEM.
+        insecure: True accepts any certificate, so anyone can play broker: for tests only.
+    """
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    insecure: bool = False
+
+
+class MqttConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The broker and how to speak with it.
+
+    Attributes:
+        host: Name or address of the broker.
+        port: TCP port, 1 to 65535; 1883 is plain, 8883 usual with TLS.
+        protocol: MQTT version, 5 or 311 (for 3.1.1).
+        username: None connects without one.
+        password_file: A file whose first line is the password.
+        client_id: None means `edged-<node>`; two clients of one id throw each other out.
+        keepalive_s: Seconds, 5 to 3600; a dead line is seen after 1.5 times that.
+        session_expiry_s: Seconds the broker keeps requests for us while we are away.
+        connect_timeout_s: Seconds, 1 to 120, for TCP, TLS and the broker's answer.
+        reconnect_max_s: Seconds, 1 to 3600, the longest wait between two attempts.
+        reply_prefixes: Topics a request may name for its reply start with one of these.
+        reply_expiry_s: Seconds a broker keeps a reply for its client.
+        tls: None speaks in the clear.
+    """
+
+    host: Text = "localhost"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    protocol: Literal[5, 311] = 5
+    username: Text | None = None
+    password_file: Path | None = None
+    client_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
+    session_expiry_s: Annotated[int, Meta(ge=0, le=604_800)] = 3600
+    connect_timeout_s: Annotated[float, Meta(ge=1, le=120)] = 10
+    reconnect_max_s: Annotated[float, Meta(ge=1, le=3600)] = 60
+    reply_prefixes: Annotated[tuple[Text, ...], Meta(max_length=16)] = ()
+    reply_expiry_s: Annotated[int, Meta(ge=1, le=604_800)] = 86_400
+    tls: TlsConfig | None = None
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The model file.
+
+    Attributes:
+        path: A GGUF file; None is the packaged pocket model.
+        context: Tokens of prompt and answer together, 256 to 131072 (each costs KV memory).
+        name: What replies call the variant; None is the file's name without its ending.
+    """
+
+    path: Path | None = None
+    context: Annotated[int, Meta(ge=256, le=131_072)] = 2048
+    name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
+class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The child process that computes.
+
+    Attributes:
+        threads: 0 takes the physical cores, at most 4.
+        prefill_chunk: Tokens read at a time, 16 to 2048; cancel takes effect between chunks.
+        load_timeout_s: Seconds, 1 to 3600, until the model must answer.
+        stall_timeout_s: Seconds, 1 to 600, without a token before the child is killed.
+        command: What to start instead of the worker, in tests.
+    """
+
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0
+    prefill_chunk: Annotated[int, Meta(ge=16, le=2048)] = 128
+    load_timeout_s: Annotated[float, Meta(ge=1, le=3600)] = 300
+    stall_timeout_s: Annotated[float, Meta(ge=1, le=600)] = 60
+    command: Annotated[tuple[Path, ...], Meta(min_length=1, max_length=64)] | None = None
+
+
+class ServingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is accepted and kept.
+
+    Attributes:
+        capacity: Requests waiting at once, 1 to 10000.
+        per_client: Requests waiting of one client, at most `capacity`.
+        max_tokens: Tokens of an answer when the request does not say.
+        max_tokens_limit: The most tokens a request may ask for.
+        duplicate_window_s: Seconds in which an id repeated gets the same reply.
+        drain_s: Seconds, 0 to 600, for the running answer when told to stop; keep it under
+            TimeoutStopSec= of the unit.
+        state_dir: Where the ledger lives; None is $STATE_DIRECTORY or ~/.local/state/edged.
+    """
+
+    capacity: Count = 64
+    per_client: Count = 48
+    max_tokens: Annotated[int, Meta(ge=1, le=131_072)] = 256
+    max_tokens_limit: Annotated[int, Meta(ge=1, le=131_072)] = 4096
+    duplicate_window_s: Annotated[float, Meta(ge=0, le=86_400)] = 600
+    drain_s: Annotated[float, Meta(ge=0, le=600)] = 20
+    state_dir: Path | None = None
+
+
+class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What edged says about itself.
+
+    Attributes:
+        log_level: The least severe line written: debug, info, warning or error.
+        state_interval_s: Seconds between states while answering, 0.1 to 3600.
+        idle_interval_s: Seconds between states while idle, 1 to 3600.
+    """
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    state_interval_s: Annotated[float, Meta(ge=0.1, le=3600)] = 1
+    idle_interval_s: Annotated[float, Meta(ge=1, le=3600)] = 60
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an owner may set; `Config()` has all defaults.
+
+    Attributes:
+        node: This machine's level in every topic, `[a-z0-9_-]{1,32}`.
+        mqtt: The broker.
+        model: The model file.
+        engine: The child process.
+        serving: Limits of what is accepted.
+        telemetry: Log and states.
+    """
+
+    node: str = "edged"
+    mqtt: MqttConfig = MqttConfig()
+    model: ModelConfig = ModelConfig()
+    engine: EngineConfig = EngineConfig()
+    serving: ServingConfig = ServingConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()

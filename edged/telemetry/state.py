@@ -1,0 +1,101 @@
+"""What the retained topics `state` and `info` say, as one struct each."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ProblemView(msgspec.Struct, frozen=True, kw_only=True):
+    """One health problem as people see it."""
+
+    code: str
+    severity: str
+    text: str
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Live throughput and load; a rate that is not known is null, never 0.
+
+    Attributes:
+        status: loading, ready, busy, paused, backoff, failed or stopping.
+        variant: Name of the loaded model file's variant; None until one is loaded.
+        tps: tok/s of decode right now; None while nothing decodes.
+        tps_1m: tok/s over the busy decode seconds of the last minute.
+        tps_15m: The same over 15 minutes, the sustained rate.
+        pp_tps: tok/s of prefill in the last request that had one.
+        ttft_ms: Milliseconds from acceptance to first token in the last request.
+        waiting: Requests accepted and not started.
+        running: Requests being answered.
+        oldest_wait_s: Seconds the longest waiting request has waited.
+        uptime_s: Seconds since the daemon started.
+        requests: Count of terminal replies by status since the start.
+        prompt_tokens: Tokens read since the start.
+        completion_tokens: Tokens written since the start.
+        problems: What is wrong now, most severe first.
+    """
+
+    status: str
+    variant: str | None = None
+    tps: float | None = None
+    tps_1m: float | None = None
+    tps_15m: float | None = None
+    pp_tps: float | None = None
+    ttft_ms: float | None = None
+    waiting: int = 0
+    running: int = 0
+    oldest_wait_s: float | None = None
+    uptime_s: float = 0
+    requests: dict[str, int] = {}
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    problems: tuple[ProblemView, ...] = ()
+
+
+class ModelView(msgspec.Struct, frozen=True, kw_only=True):
+    """The model file that answers.
+
+    Attributes:
+        name: The variant's name.
+        file: File name without its directory.
+        bytes: Size of the file.
+        architecture: `general.architecture` of its header.
+        context: Tokens of prompt and answer together.
+        context_train: Tokens the model was trained for.
+        parameters: Count of weights.
+    """
+
+    name: str
+    file: str
+    bytes: int
+    architecture: str
+    context: int
+    context_train: int
+    parameters: int | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request may ask for."""
+
+    payload_bytes: int
+    max_tokens: int
+    capacity: int
+    per_client: int
+    reply_prefixes: tuple[str, ...]
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """Version, model and limits; changes only with them.
+
+    Attributes:
+        boot_id: New at each start of the daemon, so that a restart can be seen.
+        engine: llama.cpp's own line about this CPU; None until it is up.
+        threads: Threads of decode and of prefill.
+    """
+
+    node: str
+    version: str
+    boot_id: str
+    model: ModelView | None = None
+    limits: Limits
+    threads: tuple[int, int] | None = None
+    engine: str | None = None
