@@ -75,8 +75,8 @@ def _mqtt(mqtt: MqttConfig) -> Iterator[Broken]:
         yield keys, "MQTT 3.1.1 has no password without a username"
     tls = mqtt.tls
     if tls is not None and bool(tls.cert_file) != bool(tls.key_file):
-        keys = ("mqtt.tls.key_file", "mqtt.tls.cert_file")
-        yield keys if tls.cert_file else keys[::-1], "a certificate and its key come together"
+        pair = ("mqtt.tls.key_file", "mqtt.tls.cert_file")
+        yield pair if tls.cert_file else pair[::-1], "a certificate and its key come together"
 
 
 def _prefixes(prefixes: tuple[str, ...], node: str) -> Iterator[Broken]:

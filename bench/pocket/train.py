@@ -6,13 +6,13 @@
 import argparse
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.pocket.corpus import END, SEPARATOR, START, Dialogue, split
@@ -28,7 +28,7 @@ class Plan:
 
     steps: int
     batch_tokens: int = 4096
-    short_context: int = 1024
+    short_context: int = 768
     long_context: int = 2048
     peak_rate: float = 3e-3
     warm_up: int = 60
@@ -83,7 +83,7 @@ def batches(tokenizer: Tokenizer, plan: Plan, seed: int) -> Iterator[tuple[Tenso
         yield torch.tensor([row[0] for row in rows]), torch.tensor([row[1] for row in rows])
 
 
-def token_losses(model: Pocket, ids: Tensor) -> Tensor:
+def token_losses(model: Callable[[Tensor, Tensor], Tensor], ids: Tensor) -> Tensor:
     """Return the loss in nats of each next token, (windows, context)."""
     tokens, targets = ids[:, :-1], ids[:, 1:]
     positions = torch.arange(tokens.shape[1]).expand_as(tokens)
@@ -92,34 +92,37 @@ def token_losses(model: Pocket, ids: Tensor) -> Tensor:
     return flat.view_as(targets)
 
 
-def _groups(model: Pocket) -> Iterable[dict[str, object]]:
+def _optimizer(model: Pocket, plan: Plan) -> torch.optim.AdamW:
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim == 1]
-    return [
+    groups = [
         {"params": matrices, "weight_decay": 0.1},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    return torch.optim.AdamW(groups, lr=plan.peak_rate, betas=(0.9, 0.95), fused=True)
 
 
-def fit(model: Pocket, tokenizer: Tokenizer, plan: Plan, seed: int) -> int:
-    """Train in place, print progress and return how many tokens were seen."""
-    optimizer = torch.optim.AdamW(_groups(model), lr=plan.peak_rate, betas=(0.9, 0.95))
+def fit(
+    model: Pocket, tokenizer: Tokenizer, plan: Plan, seed: int, save: Callable[[int], None]
+) -> None:
+    """Train in place; print progress, and call `save` with the tokens seen now and then."""
+    optimizer, forward = _optimizer(model, plan), torch.compile(model, dynamic=False)
     seen, start, mean = 0, time.monotonic(), 0.0
     for step, (ids, weights) in enumerate(batches(tokenizer, plan, seed)):
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(step)
         heavy = weights[:, 1:]
-        loss = (token_losses(model, ids) * heavy).sum() / heavy.sum()
+        loss = (token_losses(forward, ids) * heavy).sum() / heavy.sum()
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         seen += heavy.numel()
-        mean = loss.item() if step == 0 else 0.95 * mean + 0.05 * loss.item()
-        if step % 20 == 0 or step == plan.steps - 1:
+        mean = loss.item() if step == 0 else 0.9 * mean + 0.1 * loss.item()
+        if step % 25 == 0 or step == plan.steps - 1:
             took = time.monotonic() - start
-            print(f"step {step} loss {mean:.3f} tokens {seen} {seen / took:.0f}/s {took:.0f} s", flush=True)
-    return seen
+            print(f"{step} loss {mean:.3f} tokens {seen} {seen / took:.0f}/s {took:.0f} s", flush=True)
+            save(seen)
 
 
 def main() -> None:
@@ -127,16 +130,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--tokenizer", type=Path, default=Path("build/pocket/tokenizer.json"))
     parser.add_argument("--out", type=Path, default=Path("build/pocket/model.pt"))
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=1050)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     model, plan = Pocket(Shape()), Plan(options.steps)
-    seen = fit(model, Tokenizer.from_file(str(options.tokenizer)), plan, options.seed)
-    saved = {"weights": model.state_dict(), "shape": asdict(model.shape), "plan": asdict(plan)}
-    torch.save(saved | {"tokens": seen, "seed": options.seed}, options.out)
+    facts = {"shape": asdict(model.shape), "plan": asdict(plan), "seed": options.seed}
+
+    def save(tokens: int) -> None:
+        torch.save(facts | {"weights": model.state_dict(), "tokens": tokens}, options.out)
+
+    fit(model, Tokenizer.from_file(str(options.tokenizer)), plan, options.seed, save)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,175 @@
+"""What happens to the dispatcher. Every source puts these; none of them decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from edged.serving.request import BadRequest, Request, Ticket, Usage
+    from edged.serving.row import Row
+
+
+class Arrived(Struct, frozen=True, kw_only=True):
+    """A request came in.
+
+    Attributes:
+        request: As `message.parse` returned it.
+        ticket: To acknowledge with, exactly once.
+        dup: The broker's DUP flag.
+        fingerprint: Digest of mid, topic, payload and properties without the message
+            expiry, which the broker counts down; None if there is none (QoS 0).
+    """
+
+    request: Request
+    ticket: Ticket
+    dup: bool = False
+    fingerprint: str | None = None
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """A payload came in that is no request; the fields are as in `Arrived`."""
+
+    bad: BadRequest
+    ticket: Ticket
+    dup: bool = False
+    fingerprint: str | None = None
+
+
+class CancelAsked(Struct, frozen=True, kw_only=True):
+    """Somebody wants the requests with this id stopped, whichever client sent them."""
+
+    id: str
+
+
+class PauseSet(Struct, frozen=True, kw_only=True):
+    """Paused: what runs goes on, nothing else starts, nothing new is admitted."""
+
+    paused: bool
+
+
+class Drain(Struct, frozen=True, kw_only=True):
+    """The daemon is stopping: nothing new, what runs may end."""
+
+
+class DrainOver(Struct, frozen=True, kw_only=True):
+    """The time for draining is over: what still runs is cut."""
+
+
+class Tick(Struct, frozen=True, kw_only=True):
+    """Time went by; expected about once a second."""
+
+
+class EngineReady(Struct, frozen=True, kw_only=True):
+    """The engine has loaded `variant` with a context of `n_ctx` tokens."""
+
+    variant: str
+    n_ctx: int
+
+
+class EngineLost(Struct, frozen=True, kw_only=True):
+    """The engine died or was stopped.
+
+    Attributes:
+        reason: "SIGSEGV", "exit 3", "stalled", "bad_frame", ...
+        key: The request it had in hand, if any.
+        during: "load", "prefill", "decode", "idle".
+        tokens_done: Tokens made for `key`.
+        retry_in: Seconds until the next start; None: it will not be started again.
+    """
+
+    reason: str
+    key: str | None = None
+    during: str = "idle"
+    tokens_done: int = 0
+    retry_in: float | None = None
+
+
+class Prefilled(Struct, frozen=True, kw_only=True):
+    """`done` of `total` prompt tokens are read."""
+
+    key: str
+    done: int
+    total: int
+
+
+class Decoded(Struct, frozen=True, kw_only=True):
+    """More text; `tokens` were made since the last event of this kind for this key."""
+
+    key: str
+    text: str
+    tokens: int
+
+
+class Completed(Struct, frozen=True, kw_only=True):
+    """A run ended by itself or because it was cancelled; all times in milliseconds.
+
+    Attributes:
+        key: `Request.key`.
+        finish_reason: stop, length or cancelled.
+        usage: The engine's count of tokens.
+        prompt_ms: Time spent in prefill.
+        predicted_ms: Time spent in decode.
+        ttft_ms: From `Submit` to the first token, measured by the engine.
+    """
+
+    key: str
+    finish_reason: str
+    usage: Usage
+    prompt_ms: float = 0.0
+    predicted_ms: float = 0.0
+    ttft_ms: float | None = None
+
+
+class RunFailed(Struct, frozen=True, kw_only=True):
+    """The engine lives and could not do this one; `prompt_too_long` means it never began."""
+
+    key: str
+    code: str
+    message: str
+
+
+class ReplyTaken(Struct, frozen=True, kw_only=True):
+    """The broker has the reply of this key (its PUBACK came)."""
+
+    key: str
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """What the ledger held at start, oldest first; comes before any other event."""
+
+    rows: tuple[Row, ...]
+
+
+class LedgerLost(Struct, frozen=True, kw_only=True):
+    """The ledger took no write: until `LedgerBack` no ledger effects are asked for.
+
+    Effects of the batch whose write failed are still performed: serving from memory
+    is better than not serving.
+    """
+
+
+class LedgerBack(Struct, frozen=True, kw_only=True):
+    """The ledger takes writes again; answered with a `Rewrite` of every row."""
+
+
+Event = (
+    Arrived
+    | Refused
+    | CancelAsked
+    | PauseSet
+    | Drain
+    | DrainOver
+    | Tick
+    | EngineReady
+    | EngineLost
+    | Prefilled
+    | Decoded
+    | Completed
+    | RunFailed
+    | ReplyTaken
+    | Restored
+    | LedgerLost
+    | LedgerBack
+)

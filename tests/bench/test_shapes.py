@@ -1,0 +1,55 @@
+"""The plan of a made-up model has the sizes of the published ones."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from bench.shapes import MIXES, SHAPES, bits_per_weight, plan
+
+GB = 1e9
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_a_mix_is_named_by_its_bits_at_full_depth(name: str) -> None:
+    bits = bits_per_weight(plan(SHAPES["30b-a3b"], MIXES[name]))
+    assert bits == pytest.approx(float(name), abs=0.02)
+
+
+def test_the_full_shape_has_the_weights_and_bytes_of_the_real_one() -> None:
+    tensors = plan(SHAPES["30b-a3b"], MIXES["2.70"])
+    assert sum(tensor.weights for tensor in tensors) == pytest.approx(30.53e9, rel=0.001)
+    assert sum(tensor.size for tensor in tensors) == pytest.approx(10.33e9, rel=0.01)
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_the_overhead_shape_stays_small_with_any_mix(mix: str) -> None:
+    assert sum(tensor.size for tensor in plan(SHAPES["overhead"], MIXES[mix])) < 1.5 * GB
+
+
+def test_every_row_is_whole_blocks() -> None:
+    for shape in SHAPES.values():
+        for tensor in plan(shape, MIXES["3.25"]):
+            assert tensor.kind == "F32" or tensor.shape[-1] % 256 == 0, tensor.name
+
+
+def test_names_are_unique_and_experts_have_a_router() -> None:
+    names = [tensor.name for tensor in plan(SHAPES["tiny"], MIXES["2.70"])]
+    assert len(names) == len(set(names))
+    assert "blk.1.ffn_gate_inp.weight" in names
+    assert "blk.1.ffn_down_exps.weight" in names
+
+
+def test_a_dense_model_has_no_experts() -> None:
+    shape = SHAPES["tiny-dense"]
+    names = [tensor.name for tensor in plan(shape, MIXES["2.70"])]
+    assert shape.architecture == "qwen3"
+    assert "blk.0.ffn_down.weight" in names
+    assert not [name for name in names if "exps" in name or "gate_inp" in name]
+
+
+def test_some_layers_have_a_better_down_projection() -> None:
+    shape = msgspec.structs.replace(SHAPES["tiny"], layers=13)
+    kinds = {tensor.name: tensor.kind for tensor in plan(shape, MIXES["2.70"])}
+    better = [i for i in range(13) if kinds[f"blk.{i}.ffn_down_exps.weight"] == "Q3_K"]
+    assert better == [0, 12]

@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from edged.config import (
+    MAX_PROBLEMS,
+    MAX_SHOWN,
+    Config,
+    MqttConfig,
+    Problem,
+    TlsConfig,
+    is_secret,
+    parse,
+    raise_problems,
+    shown,
+)
+from edged.configrules import rules
+from edged.errors import ConfigError
+from edged.yamltree import MAX_BYTES
+
+PACKAGED = Path(__file__).parents[1] / "config" / "edged.yaml"
+DEEP_KEY = re.compile(r"^( *)#([a-z_]+:.*)$", re.MULTILINE)
+
+
+def good(text: str) -> Config:
+    config = parse(text.encode(), "edged.yaml")
+    assert isinstance(config, Config), config
+    return config
+
+
+def bad(text: str | bytes) -> list[Problem]:
+    found = parse(text if isinstance(text, bytes) else text.encode(), "edged.yaml")
+    assert isinstance(found, list)
+    assert found
+    return found
+
+
+def one(text: str | bytes) -> Problem:
+    found = bad(text)
+    assert len(found) == 1, found
+    return found[0]
+
+
+@pytest.mark.parametrize("text", ["", "# only this\n", "---\n", "mqtt:\nengine:\n", "mqtt: {}\n"])
+def test_nothing_said_means_all_defaults(text: str) -> None:
+    assert good(text) == Config()
+
+
+def test_the_packaged_file_as_it_is_means_all_defaults() -> None:
+    assert good(PACKAGED.read_text()) == Config()
+
+
+def test_the_packaged_file_uncommented_says_every_key_with_its_default() -> None:
+    text = DEEP_KEY.sub(r"\1\2", PACKAGED.read_text())
+    config = good(text)
+    assert config == Config()
+    for section in (config, config.mqtt, config.model, config.engine, config.serving):
+        for name in section.__struct_fields__:
+            assert re.search(rf"^ *{name}:", text, re.MULTILINE), name
+    for name in (*config.telemetry.__struct_fields__, *TlsConfig.__struct_fields__):
+        assert f" {name}:" in text
+
+
+def test_values_arrive() -> None:
+    config = good(
+        """
+node: kitchen-2
+mqtt:
+  host: fe80::1%eth0
+  port: 8883
+  protocol: 311
+  username: "1234"
+  password_file: /run/secret
+  connect_timeout_s: 2.5
+  reply_prefixes: [house/answers/, edged/kitchen-2/reply/deep/]
+  tls:
+    cert_file: /a
+    key_file: /b
+    insecure: true
+engine: {command: [/bin/true, -x], threads: 3}
+serving: {capacity: 5, per_client: 5, state_dir: /tmp/x}
+telemetry: {log_level: debug, idle_interval_s: 1e1}
+"""
+    )
+    assert config.node == "kitchen-2"
+    assert config.mqtt == MqttConfig(
+        host="fe80::1%eth0",
+        port=8883,
+        protocol=311,
+        username="1234",
+        password_file="/run/secret",
+        connect_timeout_s=2.5,
+        reply_prefixes=("house/answers/", "edged/kitchen-2/reply/deep/"),
+        tls=TlsConfig(cert_file="/a", key_file="/b", insecure=True),
+    )
+    assert config.engine.command == ("/bin/true", "-x")
+    assert config.telemetry.idle_interval_s == 10
+
+
+def test_defaults_are_within_the_rules() -> None:
+    assert list(rules(Config())) == []
+    assert msgspec.convert(msgspec.to_builtins(Config()), Config) == Config()
+
+
+def test_an_empty_tls_section_turns_encryption_on() -> None:
+    assert good("mqtt: {tls: {}}").mqtt.tls == TlsConfig()
+    assert good("mqtt:\n  tls:\n").mqtt.tls is None
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
+    found = bad(
+        """node: On
+mqtt:
+  hots: a
+  port: 0
+  port: 5
+  username: 5
+model: 5
+telemetry:
+  log_level: loud
+typo: 1
+"""
+    )
+    assert [(problem.where, problem.line) for problem in found] == [
+        ("node", 1),
+        ("mqtt.hots", 3),
+        ("mqtt.port", 4),
+        ("mqtt.port", 5),
+        ("mqtt.username", 6),
+        ("model", 7),
+        ("telemetry.log_level", 9),
+        ("typo", 10),
+    ]
+    assert [str(problem) for problem in found][1:4] == [
+        "edged.yaml:3: mqtt.hots: unknown key; did you mean host?",
+        "edged.yaml:4: mqtt.port: must be a whole number >= 1; it is 0",
+        "edged.yaml:5: mqtt.port: stands here again, first in line 4",
+    ]
+    assert "put it in quotes" in found[4].message
+    assert "debug, info, warning, error" in found[6].message
+    assert "known are node, mqtt" in found[7].message
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        ("mqtt: {port: 65536}", "mqtt.port", "<= 65535"),
+        ("mqtt: {port: true}", "mqtt.port", "a whole number"),
+        ("mqtt: {port: 18:83}", "mqtt.port", "a whole number"),
+        ("mqtt: {port: 1.5}", "mqtt.port", "a whole number"),
+        ("mqtt: {port: null}", "mqtt.port", "a whole number"),
+        ("mqtt: {protocol: 4}", "mqtt.protocol", "must be one of 5, 311; it is 4"),
+        ("mqtt: {connect_timeout_s: 1e999}", "mqtt.connect_timeout_s", "<= 120"),
+        ("mqtt: {connect_timeout_s: .nan}", "mqtt.connect_timeout_s", "a number"),
+        ("mqtt: {tls: {insecure: yes}}", "mqtt.tls.insecure", "bool"),
+        ("mqtt: {tls: yes}", "mqtt.tls", "a section"),
+        ("mqtt: [1]", "mqtt", "a section"),
+        ("mqtt: {reply_prefixes: a/}", "mqtt.reply_prefixes", "array"),
+        ("mqtt: {reply_prefixes: [a/, 5]}", "mqtt.reply_prefixes", "at item [1]"),
+        ("mqtt: {host: 'mqtt://u:hunter2@h'}", "mqtt.host", "without scheme"),
+        ("mqtt: {host: ''}", "mqtt.host", "length >= 1"),
+        ('mqtt: {username: "a\\nb"}', "mqtt.username", "printable"),
+        ('mqtt: {username: "\\ud800"}', "mqtt.username", "printable"),
+        ('mqtt: {client_id: "a\\0"}', "mqtt.client_id", "printable"),
+        ('engine: {command: ["a\\0"]}', "engine.command", "printable"),
+        ("engine: {command: []}", "engine.command", "length >= 1"),
+        ("model: {path: ../m.gguf}", "model.path", "absolute"),
+        ("model: {context: 255}", "model.context", ">= 256"),
+        ("model: {context: 131073}", "model.context", "<= 131072"),
+        ("serving: {state_dir: here}", "serving.state_dir", "absolute"),
+        ("node: any", "node", "whole fleet"),
+        ("node: a/b", "node", "a-z 0-9"),
+        ("node: ''", "node", "1 to 32"),
+        ("serving: {per_client: 65}", "serving.per_client", "above capacity 64"),
+        ("serving: {capacity: 10}", "serving.per_client", "is 48, above capacity 10"),
+        ("serving: {max_tokens: 5000}", "serving.max_tokens", "above max_tokens_limit 4096"),
+        ("serving: {max_tokens_limit: 9}", "serving.max_tokens", "above max_tokens_limit 9"),
+        ("mqtt: {tls: {cert_file: /a}}", "mqtt.tls.key_file", "together"),
+        ("mqtt: {tls: {key_file: /a}}", "mqtt.tls.cert_file", "together"),
+        ("mqtt: {protocol: 311, password_file: /a}", "mqtt.username", "without a username"),
+        ("[1]", "", "a section"),
+        ("just text", "", "a section"),
+        ("{[a]: 1}", "", "plain word"),
+        ("a: &x 1", "", "anchors"),
+        ("a: *x", "", "anchors"),
+        ("a: !!python/name:os.system x", "", "tags"),
+        ("<<: {node: x}", "<<", "unknown key"),
+        ("[" * 60_000, "", "nested"),
+        ("- " * 30_000, "", "nested"),
+        ("{a: " * 9, "", "nested"),
+        ("a: 1\n--- \nb: 2\n", "", "YAML syntax"),
+        ("a: 'x\n b: c", "", "YAML syntax"),
+        ("mqtt:\n\tport: 1", "", "YAML syntax"),
+        ('a: "\\UFFFFFFFF"', "", "YAML syntax"),
+        ("mqtt: {port: " + "9" * 60_000 + "}", "", "digits"),
+        ("mqtt: {port: " + "9" * 30 + "}", "mqtt.port", "65535"),
+        ("x" * (MAX_BYTES + 1), "", "65536"),
+        (b"node: a\n\xff", "", "UTF-8"),
+        (b"node: a\n\x00", "", "control characters"),
+    ],
+)
+def test_each_mistake_is_told_once(text: str | bytes, where: str, said: str) -> None:
+    problem = one(text)
+    assert (problem.where, said in problem.message) == (where, True), problem
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [
+        ("a", "end with /"),
+        ("a/+/", "+ or #"),
+        ("#/", "+ or #"),
+        ("$SYS/", "$"),
+        ("homeassistant/sensor/", "homeassistant"),
+        ("edged/", "only as edged/edged/reply/"),
+        ("edged/edged/request/", "only as"),
+        ("edged/other/reply/", "only as"),
+        ("/a/", "empty levels"),
+        ("a//", "empty levels"),
+        ("1/2/3/4/5/6/7/8/", "over 7 levels"),
+        ("\u00e4" * 100 + "/", "over 192 bytes"),
+        ("a\\0/", "printable"),
+        ("\\ud800/", "printable"),
+    ],
+)
+def test_a_reply_prefix_steers_nobody_else(prefix: str, said: str) -> None:
+    problem = one(f'mqtt:\n  reply_prefixes: [ok/, "{prefix}"]')
+    assert problem.where == "mqtt.reply_prefixes"
+    assert problem.line == 2
+    assert said in problem.message
+    assert "item 1" in problem.message
+
+
+def test_the_longest_prefixes_pass() -> None:
+    assert good("mqtt: {reply_prefixes: [1/2/3/4/5/6/7/]}").mqtt.reply_prefixes
+
+
+def test_a_rule_is_silent_where_a_type_already_spoke() -> None:
+    assert one("mqtt: {protocol: 311, password_file: /a, username: 5}").where == "mqtt.username"
+
+
+@pytest.mark.parametrize("key", ["password", "mqtt_password", "Token", "api-key", "passwd"])
+def test_a_secret_is_refused_with_advice_and_never_shown(key: str) -> None:
+    problem = one(f"mqtt: {{{key}: hunter2}}")
+    assert "mqtt.password_file" in problem.message
+    assert "hunter2" not in str(problem)
+
+
+def test_secrets_hide_inside_other_values_too() -> None:
+    assert "hunter2" not in str(one("mqtt: {host: {password: hunter2}}"))
+    assert shown("x.password", "hunter2") == "(not shown)"
+    assert shown("x", ["hunter2"]) == "(not shown)"
+    assert not is_secret("max_tokens")
+    assert not is_secret("password_file")
+
+
+def test_values_are_shown_short_and_escaped() -> None:
+    assert shown("a", "\x1b[31m\n") == r"'\x1b[31m\n'"
+    assert len(shown("a", "x" * 1000)) == MAX_SHOWN
+
+
+def test_a_flood_of_problems_is_counted_not_printed() -> None:
+    found = bad("".join(f"k{n}: 1\n" for n in range(5000)))
+    assert len(found) == MAX_PROBLEMS + 1
+    assert str(found[-1]) == f"edged.yaml: and {5000 - MAX_PROBLEMS} more"
+
+
+def test_a_wild_key_cannot_forge_a_line() -> None:
+    problem = one('"a\\nb\\e[31m": 1')
+    assert str(problem).isprintable()
+    assert problem.where == r"a\nb\x1b[31m"
+
+
+def test_problems_become_one_error() -> None:
+    with pytest.raises(ConfigError, match="edged.yaml:1: node") as caught:
+        raise_problems(bad("node: A\nx: 1"))
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("text", ["a: 1\n" * 13_000, "? " * 30_000, "a" * 60_000, "{" * 60_000])
+def test_any_file_is_read_in_bounded_time(text: str) -> None:
+    before = time.monotonic()
+    parse(text.encode()[:MAX_BYTES], "x")
+    assert time.monotonic() - before < 10  # a shared slow core; about 0.5 s
+
+
+YAMLISH = st.text(alphabet="node: mqt[]{}&*!|>'\"%\\UxX0123\n\t -?#,\x00\x85\ufeff", max_size=80)
+
+
+@given(st.one_of(st.binary(max_size=80), YAMLISH.map(lambda text: text.encode())))
+@example(b"%YAML 1" + b"1" * 5000 + b"\n--- a")
+@example(b'"\\x')
+@example(b"\xef\xbb\xbfnode: a")
+def test_any_bytes_give_a_config_or_problems(data: bytes) -> None:
+    found = parse(data, "x")
+    if isinstance(found, list):
+        assert found
+        assert all(str(problem).isprintable() for problem in found)
+    else:
+        assert list(rules(found)) == []
