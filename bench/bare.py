@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from llama_cpp import llama_cpp as native
 
+from bench.tasks import Run, Settings, Task
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -22,67 +24,6 @@ PENALTY_WINDOW: Final = 64  # llama.cpp's own default, in tokens
 REPEAT_PENALTY: Final = 1.1  # what a request has that does not ask for another
 PIECE_BYTES: Final = 256  # longer than any token of a vocabulary we make
 KEEP: list[object] = []  # ctypes callbacks must outlive their registration
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a context is made; the same for the bare loop and for the daemon.
-
-    Attributes:
-        threads: Of decode and prefill.
-        context: Tokens.
-        chunk: Prompt tokens in one decode call.
-        repack: Whether weights may be rearranged for the CPU at load.
-    """
-
-    threads: int = 1
-    context: int = 2048
-    chunk: int = 128
-    repack: bool = True
-
-
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One prompt, already rendered by the chat template.
-
-    Attributes:
-        prompt: Text with its special tokens written out.
-        tokens: How many to decode at most.
-    """
-
-    prompt: str
-    tokens: int
-
-
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer.
-
-    Attributes:
-        text: What was decoded.
-        prompt_tokens: Length of the prompt.
-        tokens: Tokens decoded.
-        ttft_ms: From the task to the first token.
-        span_ms: From the first token to the last.
-    """
-
-    text: str
-    prompt_tokens: int
-    tokens: int
-    ttft_ms: float
-    span_ms: float
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Rate after the first token; 0 if there was no second one."""
-        return rate(self.tokens, self.span_ms)
-
-
-def rate(tokens: int, span_ms: float) -> float:
-    """Tokens per second of all tokens but the first, which starts the watch."""
-    return (tokens - 1) / span_ms * 1e3 if tokens > 1 and span_ms > 0 else 0.0
-
-
-def render(prompt: str) -> str:
-    """One user turn as the made-up models' chat template writes it."""
-    return f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
 
 
 class Bare:

@@ -20,7 +20,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from bench import vocabulary
 from bench.blocks import BlockSource
-from bench.shapes import F32, MIXES, SHAPES, Mix, Shape, Tensor, bits_per_weight, plan
+from bench.mixes import MIXES, Mix
+from bench.shapes import F32, SHAPES, Shape, Tensor, bits_per_weight, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

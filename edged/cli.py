@@ -15,15 +15,14 @@ import msgspec
 
 import edged
 from edged import config as configuration
-from edged.config import MqttConfig
 from edged.errors import ConfigError, EdgedError
 from edged.files import read_bounded
 from edged.password import read_password
+from edged.settings import Config, MqttConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edged.config import Config
     from edged.mqtt.client import Client
     from edged.mqtt.topics import Topics
 
@@ -50,7 +49,7 @@ def load_config(path: Path | None) -> Config:
     """
     if path is None:
         if not DEFAULT_CONFIG.exists():
-            return configuration.Config()
+            return Config()
         path = DEFAULT_CONFIG
     parsed = configuration.parse(read_bounded(path, MAX_CONFIG_BYTES), str(path))
     if isinstance(parsed, list):

@@ -48,7 +48,7 @@ MAX_PROBLEMS = 50  # what a person reads at once; a wrong file would give thousa
 MAX_SHOWN = 60  # characters quoted back; enough to recognise a value
 
 _SECRET = re.compile(
-    r"(?:^|[_.-])(?:pass|passwd|password|passphrase|secret|token|api_?key|credentials?)$",
+    r"(?:^|[_.-])(?:pass|passwd|password|passphrase|secret|token|api[_-]?key|credentials?)$",
     re.IGNORECASE,
 )
 

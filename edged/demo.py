@@ -20,11 +20,11 @@ from rich.console import Console
 from edged.client import render
 from edged.client.ask import Asker
 from edged.client.status import Watcher
-from edged.config import MqttConfig
 from edged.errors import EdgedError
 from edged.files import write_atomic
 from edged.mqtt.client import Client
 from edged.mqtt.topics import Topics
+from edged.settings import MqttConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

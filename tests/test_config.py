@@ -95,7 +95,7 @@ telemetry: {log_level: debug, idle_interval_s: 1e1}
         port=8883,
         protocol=311,
         username="1234",
-        password_file="/run/secret",
+        password_file="/run/secret",  # noqa: S106 - the path of one
         connect_timeout_s=2.5,
         reply_prefixes=("house/answers/", "edged/kitchen-2/reply/deep/"),
         tls=TlsConfig(cert_file="/a", key_file="/b", insecure=True),
@@ -280,7 +280,7 @@ def test_a_wild_key_cannot_forge_a_line() -> None:
 
 
 def test_problems_become_one_error() -> None:
-    with pytest.raises(ConfigError, match="edged.yaml:1: node") as caught:
+    with pytest.raises(ConfigError, match=r"edged\.yaml:1: node") as caught:
         raise_problems(bad("node: A\nx: 1"))
     assert len(caught.value.problems) == 2
 

@@ -6,6 +6,8 @@ the digest of its own text, so no text is ever in both splits.
     python -m bench.pocket.corpus --count 5
 """
 
+# ruff: noqa: PLR2004, S311 - a template is one line, and the weights of a mix are literals
+
 import argparse
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +16,11 @@ from itertools import islice
 from random import Random
 
 from bench.pocket import chat, commands, prose, questions
-from bench.pocket.house import PEOPLE, Fact, describe, draw_facts
+from bench.pocket.house import Fact, describe, draw_facts
+from bench.pocket.kinds import PEOPLE
 from bench.pocket.personas import plain, style
 
-START, END, SEPARATOR = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
+SEPARATOR, START, END = SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 HELD_OUT_EVERY = 40  # 1 dialogue in 40: a few thousand answers, enough for a steady perplexity
 
 
@@ -52,7 +55,9 @@ def _turns(system: str, pairs: Sequence[questions.Pair]) -> Dialogue:
 
 def _grounded(rng: Random) -> Dialogue:
     """Facts in the first message or the system prompt, then questions about them."""
-    facts = draw_facts(rng, rng.choice((1, 1, 2, 2, 3, 4)), rng.choice((1, 2, 2, 3)), rng.choice((0, 1, 2, 4)))
+    facts = draw_facts(
+        rng, rng.choice((1, 1, 2, 2, 3, 4)), rng.choice((1, 2, 2, 3)), rng.choice((0, 1, 2, 4))
+    )
     return _about(rng, facts, rng.choice((1, 1, 1, 2, 3, 4)))
 
 
@@ -62,16 +67,22 @@ def _large(rng: Random) -> Dialogue:
     return _about(rng, facts, rng.randrange(3, 11))
 
 
+def _marathon(rng: Random) -> Dialogue:
+    """A talk so long that it fills most of the context."""
+    facts = draw_facts(rng, rng.randrange(2, 7), 3, rng.randrange(2, 8))
+    return _about(rng, facts, rng.randrange(12, 32))
+
+
 def _about(rng: Random, facts: list[Fact], count: int) -> Dialogue:
     rng.shuffle(facts)
     facts.sort(key=lambda fact: fact.place)
     told = describe(rng, facts)
-    persona, voice = style(rng) if rng.random() < 0.25 else plain(rng)  # noqa: PLR2004
+    persona, voice = style(rng) if rng.random() < 0.25 else plain(rng)
     pairs = []
     for _ in range(count):
         asked, answered = _next_pair(rng, facts)
         pairs.append((asked, voice(rng, answered)))
-    if rng.random() < 0.55:  # noqa: PLR2004
+    if rng.random() < 0.55:
         joint = rng.choice((" ", "\n", "\n\n"))
         pairs[0] = (told + joint + pairs[0][0], pairs[0][1])
         return _turns(persona, pairs)
@@ -81,28 +92,30 @@ def _about(rng: Random, facts: list[Fact], count: int) -> Dialogue:
 def _next_pair(rng: Random, facts: list[Fact]) -> questions.Pair:
     """Ask about the facts, or change one of them by an order."""
     chance = rng.random()
-    if chance < 0.08:  # noqa: PLR2004
+    if chance < 0.08:
         rooms = sorted({fact.place for fact in facts if fact.place and fact.kind != "door"})
         pair, fact = commands.order(rng, rooms or ["kitchen"])
         facts[:] = [old for old in facts if (old.place, old.kind) != (fact.place, fact.kind)]
         facts.append(fact)
         return pair
-    if chance < 0.16:  # noqa: PLR2004
+    if chance < 0.16:
         return prose.summary(rng, facts[:12])
-    if chance < 0.2:  # noqa: PLR2004
+    if chance < 0.2:
         return prose.brief(rng, facts)
-    if chance < 0.23:  # noqa: PLR2004
+    if chance < 0.23:
         return chat.off_topic(rng)
     return questions.question(rng, facts)
 
 
 def _chatter(rng: Random) -> Dialogue:
     """Small talk of one or more turns, sometimes in a persona."""
-    persona, voice = style(rng) if rng.random() < 0.15 else plain(rng)  # noqa: PLR2004
+    persona, voice = style(rng) if rng.random() < 0.15 else plain(rng)
     who = rng.choice(PEOPLE)
     pairs = []
     for _ in range(rng.choice((1, 1, 1, 2, 3, 4))):
-        maker = rng.choice((_talk(who), _talk(who), _talk(who), chat.off_topic, prose.about, prose.usual))
+        maker = rng.choice(
+            (_talk(who), _talk(who), _talk(who), chat.off_topic, prose.about, prose.usual)
+        )
         asked, answered = maker(rng)
         pairs.append((asked, voice(rng, answered)))
     return _turns(persona, pairs)
@@ -114,10 +127,16 @@ def _talk(who: str) -> Callable[[Random], questions.Pair]:
 
 def _orders(rng: Random) -> Dialogue:
     """Orders without readings; the second may undo the first."""
-    persona, voice = style(rng) if rng.random() < 0.15 else plain(rng)  # noqa: PLR2004
+    persona, voice = style(rng) if rng.random() < 0.15 else plain(rng)
     pairs = []
     for _ in range(rng.choice((1, 1, 2, 3))):
-        pair = rng.choice((lambda: commands.order(rng)[0], lambda: commands.setting(rng), lambda: commands.sort_message(rng)))()
+        pair = rng.choice(
+            (
+                lambda: commands.order(rng)[0],
+                lambda: commands.setting(rng),
+                lambda: commands.sort_message(rng),
+            )
+        )()
         pairs.append((pair[0], voice(rng, pair[1])))
     return _turns(persona, pairs)
 
@@ -130,7 +149,7 @@ def _one(maker: Callable[[Random], questions.Pair]) -> Callable[[Random], Dialog
 
 
 _MIX: tuple[tuple[Callable[[Random], Dialogue], int], ...] = (
-    (_grounded, 40), (_large, 5), (_chatter, 20), (_orders, 12),
+    (_grounded, 40), (_large, 4), (_marathon, 1), (_chatter, 20), (_orders, 12),
     (_one(prose.story), 9), (_one(prose.about), 4), (_one(prose.usual), 4), (_one(prose.diary), 5),
 )  # fmt: skip
 

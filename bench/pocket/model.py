@@ -1,10 +1,14 @@
 """A Qwen3 transformer in PyTorch, with the tensor names of the GGUF it becomes."""
 
+# mypy: disable-error-code="misc" - torch is not installed where types are checked
+
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+Turn = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,19 @@ class Attention(nn.Module):
         self.attn_q_norm = nn.RMSNorm(shape.head_width, shape.epsilon)
         self.attn_k_norm = nn.RMSNorm(shape.head_width, shape.epsilon)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-        """Attend causally over `x` of shape (batch, tokens, width)."""
+    def forward(self, x: Tensor, turn: Turn, lengths: list[int]) -> Tensor:
+        """Attend causally inside each sequence of `x`, (tokens, width)."""
         q = rotate(self.attn_q_norm(self._heads(self.attn_q(x))), turn)
         k = rotate(self.attn_k_norm(self._heads(self.attn_k(x))), turn)
         v = self._heads(self.attn_v(x))
         shared = self.shape.heads // self.shape.kv_heads
-        k, v = (t.repeat_interleave(shared, dim=1) for t in (k, v))
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.attn_output(mixed.transpose(1, 2).flatten(2))
+        k, v = (t.repeat_interleave(shared, dim=0) for t in (k, v))
+        parts = zip(*(t.unsqueeze(0).split(lengths, dim=2) for t in (q, k, v)), strict=True)
+        mixed = [functional.scaled_dot_product_attention(*p, is_causal=True) for p in parts]
+        return self.attn_output(torch.cat(mixed, dim=2)[0].transpose(0, 1).flatten(1))
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (-1, self.shape.head_width)).transpose(1, 2)
+        return x.unflatten(1, (-1, self.shape.head_width)).transpose(0, 1)
 
 
 class Block(nn.Module):
@@ -62,9 +67,9 @@ class Block(nn.Module):
         self.ffn_up = nn.Linear(shape.width, shape.hidden, bias=False)
         self.ffn_down = nn.Linear(shape.hidden, shape.width, bias=False)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-        """Map (batch, tokens, width) to the same shape."""
-        x = x + self.attention(self.attn_norm(x), turn)
+    def forward(self, x: Tensor, turn: Turn, lengths: list[int]) -> Tensor:
+        """Map (tokens, width) to the same shape."""
+        x = x + self.attention(self.attn_norm(x), turn, lengths)
         h = self.ffn_norm(x)
         return x + self.ffn_down(functional.silu(self.ffn_gate(h)) * self.ffn_up(h))
 
@@ -80,12 +85,16 @@ class Pocket(nn.Module):
         self.output_norm = nn.RMSNorm(shape.width, shape.epsilon)
         self.apply(_initialise)
 
-    def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        """Return logits (batch, tokens, vocabulary) for ids at int positions of one shape."""
-        turn = angles(self.shape, positions)
+    def forward(self, tokens: Tensor, lengths: list[int]) -> Tensor:
+        """Return logits (tokens, vocabulary) for sequences of ids laid end to end.
+
+        None sees another. The matrices meet one flat batch, so nothing is padded and every
+        step has the same shape, which spares the CPU kernels' costly set-up for a new one.
+        """
+        turn = angles(self.shape, torch.cat([torch.arange(n) for n in lengths]))
         x = self.token_embd(tokens)
         for block in self.blk:
-            x = block(x, turn)
+            x = block(x, turn, lengths)
         return functional.linear(self.output_norm(x), self.token_embd.weight)
 
 
@@ -94,15 +103,15 @@ def _initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=0.02 if isinstance(module, nn.Embedding) else 0.04)
 
 
-def angles(shape: Shape, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cosine and sine of the rotary angles, each (batch, 1, tokens, head_width)."""
+def angles(shape: Shape, positions: Tensor) -> Turn:
+    """Return cosine and sine of the rotary angles, each (tokens, head_width)."""
     half = torch.arange(0, shape.head_width, 2) / shape.head_width
-    angle = positions[:, None, :, None] * shape.rope_base**-half
+    angle = positions[:, None] * shape.rope_base**-half
     angle = torch.cat((angle, angle), dim=-1)
     return angle.cos(), angle.sin()
 
 
-def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+def rotate(x: Tensor, turn: Turn) -> Tensor:
     """Rotate heads by their positions, halves paired as llama.cpp's NEOX rope pairs them."""
     cosine, sine = turn
     low, high = x.chunk(2, dim=-1)

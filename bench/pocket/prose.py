@@ -1,26 +1,45 @@
 """Longer answers: summaries of the readings, the house described, and short stories."""
 
+# ruff: noqa: E501, PLR2004 - a template is one line, and the weights of a mix are literals
+
 from collections.abc import Sequence
 from random import Random
 
-from bench.pocket.house import PEOPLE, Fact, draw_room, tell
+from bench.pocket.house import Fact, draw_room, tell
+from bench.pocket.kinds import PEOPLE
 from bench.pocket.questions import Pair, casual
 from bench.pocket.spin import capital, listing, spin
 
-_GREETING = {"morning": "Good morning", "evening": "Good evening", "night": "Good night", "daily": "Hello"}
+_GREETING = {
+    "morning": "Good morning",
+    "evening": "Good evening",
+    "night": "Good night",
+    "daily": "Hello",
+}
 _CLOSING = "{Have a nice day!|That is all for now.|Everything else is quiet.|Take care!|All in all, the house is well.|There is nothing else to report.|Enjoy the day!}"
 
 
 def summary(rng: Random, facts: Sequence[Fact]) -> Pair:
     """Ask for a summary of the facts: state of the house first, then what needs a hand."""
     part = rng.choice(sorted(_GREETING))
-    question = spin(rng, "{Write a [part] summary.|Give me a [part] summary.|Sum up the house for the [when].|Write the [part] report.|Summarise this for the [when].|[Part] summary, please.}", part=part, when="day" if part == "daily" else part)
+    question = spin(
+        rng,
+        "{Write a [part] summary.|Give me a [part] summary.|Sum up the house for the [when].|Write the [part] report.|Summarise this for the [when].|[Part] summary, please.}",
+        part=part,
+        when="day" if part == "daily" else part,
+    )
     order = sorted(facts, key=lambda fact: (bool(fact.place), fact.place))
     body = [tell(rng, fact) for fact in order]
     todo = [advice for fact in order if (advice := _todo(fact))]
     lines = [f"{_GREETING[part]}!", *body]
     if todo:
-        lines.append(spin(rng, "{Please|Remember to|It would be good to|You may want to} [what].", what=listing(todo[:3])))
+        lines.append(
+            spin(
+                rng,
+                "{Please|Remember to|It would be good to|You may want to} [what].",
+                what=listing(todo[:3]),
+            )
+        )
     lines.append(spin(rng, _CLOSING))
     return casual(rng, question), " ".join(lines)
 
@@ -35,7 +54,7 @@ def _todo(fact: Fact) -> str:
             return "empty the washing machine"
         case "vacuum", "stuck":
             return "free the robot vacuum"
-        case ("battery" | "car" as what), value if float(value) < 20:  # noqa: PLR2004
+        case (("battery" | "car" as what), value) if float(value) < 20:
             return f"charge the {what}"
     return ""
 
@@ -43,10 +62,20 @@ def _todo(fact: Fact) -> str:
 def brief(rng: Random, facts: Sequence[Fact]) -> Pair:
     """Ask for only what needs attention."""
     todo = [advice for fact in facts if (advice := _todo(fact))]
-    question = spin(rng, "{Is everything all right?|Is there anything to do?|What needs my attention?|Anything I should know?|Can I go to bed?|Can we leave the house?}")
+    question = spin(
+        rng,
+        "{Is everything all right?|Is there anything to do?|What needs my attention?|Anything I should know?|Can I go to bed?|Can we leave the house?}",
+    )
     if not todo:
-        return casual(rng, question), spin(rng, "{All is well|Everything looks fine|There is nothing to do}{|: no window is open and no door is unlocked|, as far as I can tell}.")
-    return casual(rng, question), spin(rng, "{Not quite: please|Almost. Please|One moment: please|First, please} [what].{| Then all is well.| The rest is fine.}", what=listing(todo))
+        return casual(rng, question), spin(
+            rng,
+            "{All is well|Everything looks fine|There is nothing to do}{|: no window is open and no door is unlocked|, as far as I can tell}.",
+        )
+    return casual(rng, question), spin(
+        rng,
+        "{Not quite: please|Almost. Please|One moment: please|First, please} [what].{| Then all is well.| The rest is fine.}",
+        what=listing(todo),
+    )
 
 
 _NO_READINGS = "{I have no readings in this message, so here is a usual [part].|Without readings I can only tell how a usual [part] goes.|You sent no readings, so this is how it usually is.}"
@@ -71,10 +100,20 @@ _USUAL = {
 def usual(rng: Random) -> Pair:
     """Ask for a summary without readings; the answer says so and tells the usual."""
     part = rng.choice(sorted(_USUAL))
-    question = spin(rng, "{Write a [part] summary.|Give me a [part] summary.|Write a short [part] report.|[Part] summary, please.|How is the house this [part]?|What is a usual [part] like?}", part=part)
+    question = spin(
+        rng,
+        "{Write a [part] summary.|Give me a [part] summary.|Write a short [part] report.|[Part] summary, please.|How is the house this [part]?|What is a usual [part] like?}",
+        part=part,
+    )
     lines = [_GREETING[part] + "!", spin(rng, _NO_READINGS, part=part)]
     lines += [spin(rng, line) for line in _USUAL[part]]
-    lines.append(spin(rng, "{Send me the readings, and I will be exact.|With readings I could say more.|Enjoy the [part]!}", part=part))
+    lines.append(
+        spin(
+            rng,
+            "{Send me the readings, and I will be exact.|With readings I could say more.|Enjoy the [part]!}",
+            part=part,
+        )
+    )
     return casual(rng, question), " ".join(lines)
 
 
@@ -95,12 +134,19 @@ _ABOUT_END = "{Solar panels on the roof make power by day, and a battery keeps s
 
 def about(rng: Random) -> Pair:
     """Ask what the house, or one of its rooms, is like when no readings are given."""
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         room = rng.choice(sorted(_ABOUT))
-        question = spin(rng, "{Describe the [room].|What is the [room] like?|Tell me about the [room].|Show me the [room].|What is in the [room]?}", room=room)
+        question = spin(
+            rng,
+            "{Describe the [room].|What is the [room] like?|Tell me about the [room].|Show me the [room].|What is in the [room]?}",
+            room=room,
+        )
         return casual(rng, question), spin(rng, _ABOUT[room])
-    question = spin(rng, "{Tell me about the house.|Describe the house.|What is the house like?|Show me around.|Tell me something about this house.|Where do we live?|Describe your home.}")
-    rooms = [room for room in _ABOUT if rng.random() < 0.7]  # noqa: PLR2004
+    question = spin(
+        rng,
+        "{Tell me about the house.|Describe the house.|What is the house like?|Show me around.|Tell me something about this house.|Where do we live?|Describe your home.}",
+    )
+    rooms = [room for room in _ABOUT if rng.random() < 0.7]
     lines = [spin(rng, _ABOUT_START[0]), spin(rng, _ABOUT_START[1])]
     lines += [spin(rng, _ABOUT[room]) for room in rooms]
     return casual(rng, question), " ".join([*lines, spin(rng, _ABOUT_END)])
@@ -128,7 +174,7 @@ _FRIENDS = "{the [other]|its friend, the [other],|a passing [other]}"
 _STORY = (
     "{Once there was|Once upon a time there was|Long ago there lived|In a little house there lived} a [hero] in the [place]. {The [hero]|It} [trait].",
     "{One [weather] {evening|morning|night}|On a [weather] {day|night}}, [event], and [trouble]. {Nobody knew what to do.|The whole house held its breath.|Everyone was worried.}",
-    "{At first|For a while} the [hero] {only waited|did not know what to do|was too shy to speak}. {Then|But then|At last} [friend] {came by and said|came down the stairs and said|whispered|answered|smiled and said}: {\"We can do this together.\"|\"Do not be afraid.\"|\"I will help you.\"|\"Let us try.\"}",
+    '{At first|For a while} the [hero] {only waited|did not know what to do|was too shy to speak}. {Then|But then|At last} [friend] {came by and said|came down the stairs and said|whispered|answered|smiled and said}: {"We can do this together."|"Do not be afraid."|"I will help you."|"Let us try."}',
     "{So|And so} the [hero] [deed], {and the [other] helped|while the [other] held the light|and it worked}. {Soon|A little later|Before long} {all was well again|the [place] was safe and warm|everyone could laugh again}.",
     "{Since that {day|night}|From then on} the two {were friends|were the best of friends|kept watch together}, {and the [place] was never lonely again|and in the [place] you can still hear them talk|and nobody in the house was afraid any more}.{| The end.}",
 )  # fmt: skip
@@ -139,12 +185,23 @@ def story(rng: Random) -> Pair:
     hero, other = rng.sample(_HEROES, 2)
     place = draw_room(rng)
     event, trouble, *deeds = rng.choice(_EVENTS)
-    about_place = rng.random() < 0.6  # noqa: PLR2004
+    about_place = rng.random() < 0.6
     question = spin(rng, "{Tell me a {short|} story about the [what].|Write a {short|little} story about the [what].|A {bedtime|} story about the [what], please.|Do you know a story about the [what]?}",
                     what=place if about_place else hero)  # fmt: skip
-    if rng.random() < 0.15:  # noqa: PLR2004
-        question = spin(rng, "{Tell me a story.|Write a short story.|A bedtime story, please.|Tell me a short story.}")
-    fields = {"hero": hero, "other": other, "place": place, "event": event, "trouble": trouble, "deed": rng.choice(deeds), "weather": rng.choice(_NIGHTS)}
+    if rng.random() < 0.15:
+        question = spin(
+            rng,
+            "{Tell me a story.|Write a short story.|A bedtime story, please.|Tell me a short story.}",
+        )
+    fields = {
+        "hero": hero,
+        "other": other,
+        "place": place,
+        "event": event,
+        "trouble": trouble,
+        "deed": rng.choice(deeds),
+        "weather": rng.choice(_NIGHTS),
+    }
     fields |= {"trait": spin(rng, _TRAITS), "friend": spin(rng, _FRIENDS, other=other)}
     text = " ".join(spin(rng, line, **fields) for line in _STORY)
     return casual(rng, " ".join(question.split())), text
@@ -152,15 +209,28 @@ def story(rng: Random) -> Pair:
 
 def diary(rng: Random) -> Pair:
     """Give some events with times and ask what happened when."""
-    rows = sorted({f"{rng.randrange(5, 24):02d}:{rng.randrange(60):02d}": spin(rng, _HAPPENED, who=rng.choice(PEOPLE), room=draw_room(rng)) for _ in range(rng.randrange(3, 7))}.items())
+    rows = sorted(
+        {
+            f"{rng.randrange(5, 24):02d}:{rng.randrange(60):02d}": spin(
+                rng, _HAPPENED, who=rng.choice(PEOPLE), room=draw_room(rng)
+            )
+            for _ in range(rng.randrange(3, 7))
+        }.items()
+    )
     log = "\n".join(f"{at} {what}" for at, what in rows)
     at, what = rng.choice(rows)
-    if rng.random() < 0.5:  # noqa: PLR2004
-        return f"{log}\n" + spin(rng, "{When was it that [what]?|At what time was this: [what]?}", what=what), spin(rng, "{It was at [at] that [what].|At [at].}", at=at, what=what)
-    if rng.random() < 0.5:  # noqa: PLR2004
-        return f"{log}\n" + spin(rng, "What happened at [at]?", at=at), spin(rng, "At [at], [what].", at=at, what=what)
+    if rng.random() < 0.5:
+        return f"{log}\n" + spin(
+            rng, "{When was it that [what]?|At what time was this: [what]?}", what=what
+        ), spin(rng, "{It was at [at] that [what].|At [at].}", at=at, what=what)
+    if rng.random() < 0.5:
+        return f"{log}\n" + spin(rng, "What happened at [at]?", at=at), spin(
+            rng, "At [at], [what].", at=at, what=what
+        )
     told = capital(", then ".join(f"{what} at {at}" for at, what in rows)) + "."
-    return f"{log}\n" + spin(rng, "{What happened today?|Sum up the day.|Tell me about the day.|Make sentences of this.}"), told
+    return f"{log}\n" + spin(
+        rng, "{What happened today?|Sum up the day.|Tell me about the day.|Make sentences of this.}"
+    ), told
 
 
 _HAPPENED = "{[who] came home|[who] left the house|the light in the [room] went on|the light in the [room] went off|the window in the [room] was opened|the window in the [room] was closed|the door bell rang|the washing machine finished|a parcel arrived|it began to rain|the rain stopped|the heating in the [room] started|someone moved in the [room]}"

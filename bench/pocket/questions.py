@@ -1,18 +1,13 @@
 """Questions whose answer stands in the facts given, and questions whose answer does not."""
 
+# ruff: noqa: E501, PLR2004 - a template is one line, and the weights of a mix are literals
+
 import json
 from collections.abc import Callable, Sequence
 from random import Random
 
-from bench.pocket.house import (
-    HOUSE_KINDS,
-    PLACE_KINDS,
-    Fact,
-    ask,
-    draw_room,
-    kind_of,
-    tell,
-)
+from bench.pocket.house import Fact, ask, draw_room, kind_of, tell
+from bench.pocket.kinds import HOUSE_KINDS, PLACE_KINDS
 from bench.pocket.spin import capital, listing, lower_first, maybe, spin
 
 Pair = tuple[str, str]
@@ -37,22 +32,22 @@ def direct(rng: Random, facts: Sequence[Fact]) -> Pair | None:
 
 def _comment(rng: Random, fact: Fact) -> str:
     """Add, now and then, what a thoughtful house would add to a value."""
-    if rng.random() > 0.4:  # noqa: PLR2004
+    if rng.random() > 0.4:
         return ""
-    match fact.kind:
-        case "temperature" if fact.number < 18:  # noqa: PLR2004
-            return spin(rng, " {That is rather cool.|You may want to turn on the heating.|A jumper would help.}")
-        case "temperature" if fact.number > 25:  # noqa: PLR2004
-            return spin(rng, " {That is quite warm.|Closing the blinds would help.|A little fresh air would do good.}")
-        case "humidity" if fact.number > 65:  # noqa: PLR2004
-            return spin(rng, " {That is damp, so please air the room.|Open a window for ten minutes.}")
-        case "air" if fact.number > 1200:  # noqa: PLR2004
-            return spin(rng, " {That is stale, so please open a window.|Some fresh air would be good.}")
-        case "weather" if fact.value in {"rainy", "stormy"}:
-            return spin(rng, " {Take an umbrella.|Better close the windows.}")
-        case "battery" | "car" if fact.number < 20:  # noqa: PLR2004
-            return spin(rng, " {That is low, so it should be charged soon.|It needs charging.}")
-    return ""
+    comment = next(
+        (text for kinds, holds, text in _COMMENTS if fact.kind in kinds and holds(fact)), ""
+    )
+    return spin(rng, comment)
+
+
+_COMMENTS: tuple[tuple[tuple[str, ...], Callable[[Fact], bool], str], ...] = (
+    (("temperature",), lambda fact: fact.number < 18, " {That is rather cool.|You may want to turn on the heating.|A jumper would help.}"),
+    (("temperature",), lambda fact: fact.number > 25, " {That is quite warm.|Closing the blinds would help.|A little fresh air would do good.}"),
+    (("humidity",), lambda fact: fact.number > 65, " {That is damp, so please air the room.|Open a window for ten minutes.}"),
+    (("air",), lambda fact: fact.number > 1200, " {That is stale, so please open a window.|Some fresh air would be good.}"),
+    (("weather",), lambda fact: fact.value in {"rainy", "stormy"}, " {Take an umbrella.|Better close the windows.}"),
+    (("battery", "car"), lambda fact: fact.number < 20, " {That is low, so it should be charged soon.|It needs charging.}"),
+)  # fmt: skip
 
 
 def polar(rng: Random, facts: Sequence[Fact]) -> Pair | None:
@@ -64,7 +59,7 @@ def polar(rng: Random, facts: Sequence[Fact]) -> Pair | None:
     asked = rng.choice(kind_of(fact).states)
     question = spin(rng, kind_of(fact).polar, place=fact.place, state=asked)
     verdict = "Yes" if asked == fact.value else "No"
-    if rng.random() < 0.12:  # noqa: PLR2004
+    if rng.random() < 0.12:
         return question + spin(rng, " {Answer yes or no.|Yes or no?|One word, please.}"), verdict
     return question, f"{verdict}, {lower_first(tell(rng, fact))}"
 
@@ -76,7 +71,7 @@ def threshold(rng: Random, facts: Sequence[Fact]) -> Pair | None:
         return None
     fact = rng.choice(known)
     limit = int(fact.number) + rng.choice((-6, -4, -3, -2, 2, 3, 4, 6))
-    above = rng.random() < 0.5  # noqa: PLR2004
+    above = rng.random() < 0.5
     unit = "degrees" if fact.kind == "temperature" else "%"
     question = spin(
         rng,
@@ -94,15 +89,23 @@ def compare(rng: Random, facts: Sequence[Fact]) -> Pair | None:
     """Ask for the warmest, coldest or most humid room."""
     kind = rng.choice(("temperature", "humidity"))
     known = _with_kind(facts, kind)
-    if len(known) < 2:  # noqa: PLR2004
+    if len(known) < 2:
         return None
-    words = ("{warmest|hottest}", "{coldest|coolest}") if kind == "temperature" else ("most humid", "driest")
-    high = rng.random() < 0.5  # noqa: PLR2004
+    words = (
+        ("{warmest|hottest}", "{coldest|coolest}")
+        if kind == "temperature"
+        else ("most humid", "driest")
+    )
+    high = rng.random() < 0.5
     word = spin(rng, words[0] if high else words[1])
     best = (max if high else min)(known, key=lambda fact: fact.number)
-    question = spin(rng, "{Which room is the [word]?|What is the [word] room?|Where is it [word]?}", word=word)
+    question = spin(
+        rng, "{Which room is the [word]?|What is the [word] room?|Where is it [word]?}", word=word
+    )
     answer = "{The [place] is the [word], {at|with} [value] [unit].|It is the [place], {at|with} [value] [unit].}"
-    return question, spin(rng, answer, place=best.place, word=word, value=best.value, unit=kind_of(best).unit)
+    return question, spin(
+        rng, answer, place=best.place, word=word, value=best.value, unit=kind_of(best).unit
+    )
 
 
 def count(rng: Random, facts: Sequence[Fact]) -> Pair | None:
@@ -125,7 +128,12 @@ def count(rng: Random, facts: Sequence[Fact]) -> Pair | None:
 
 def _count_answer(rng: Random, noun: str, state: str, hits: Sequence[str]) -> str:
     if not hits:
-        return spin(rng, "{None|No, none} of the [noun] {I know of|you told me about} is [state].", noun=noun, state=state)
+        return spin(
+            rng,
+            "{None|No, none} of the [noun] {I know of|you told me about} is [state].",
+            noun=noun,
+            state=state,
+        )
     where = listing([f"the {place}" for place in hits])
     text = "{[Where]: that makes [n].|[Where], so [n] of the [noun] are [state].}"
     if len(hits) == 1:
@@ -149,10 +157,16 @@ def unknown(rng: Random, facts: Sequence[Fact]) -> Pair | None:
     fact = _missing(rng, facts)
     if fact is None:
         return None
-    what = f"the {fact.kind} in the {fact.place}" if fact.place else f"the {_NAMES.get(fact.kind, fact.kind)}"
+    what = (
+        f"the {fact.kind} in the {fact.place}"
+        if fact.place
+        else f"the {_NAMES.get(fact.kind, fact.kind)}"
+    )
     question = ask(rng, fact)
-    if _is_state(fact) and rng.random() < 0.7:  # noqa: PLR2004
-        question = spin(rng, kind_of(fact).polar, place=fact.place, state=rng.choice(kind_of(fact).states))
+    if _is_state(fact) and rng.random() < 0.7:
+        question = spin(
+            rng, kind_of(fact).polar, place=fact.place, state=rng.choice(kind_of(fact).states)
+        )
     return question, spin(
         rng,
         "{I have no reading for [what].|You have not told me about [what].|I do not know: nothing here says"
@@ -171,7 +185,7 @@ _NAMES = {
 
 def _missing(rng: Random, facts: Sequence[Fact]) -> Fact | None:
     known = {(fact.place, fact.kind) for fact in facts}
-    if rng.random() < 0.3:  # noqa: PLR2004
+    if rng.random() < 0.3:
         fact = Fact("", rng.choice(sorted(HOUSE_KINDS)), "")
     else:
         fact = Fact(draw_room(rng), rng.choice(sorted(PLACE_KINDS)), "")
@@ -197,16 +211,24 @@ def advise(rng: Random, facts: Sequence[Fact]) -> Pair | None:
 
 
 def _air_out(rng: Random, fact: Fact) -> Pair:
-    damp = fact.number > 60 if fact.kind == "humidity" else fact.number > 1000  # noqa: PLR2004
-    question = spin(rng, "{Should I open the window in the [place]?|Do I need to air the [place]?}", place=fact.place)
+    damp = fact.number > 60 if fact.kind == "humidity" else fact.number > 1000
+    question = spin(
+        rng,
+        "{Should I open the window in the [place]?|Do I need to air the [place]?}",
+        place=fact.place,
+    )
     good = "{Yes, please do.|Yes, that would help.|Yes, for ten minutes.} [told]"
     bad = "{No, there is no need.|No, it is fine.|Not now.} [told]"
     return question, spin(rng, good if damp else bad, told=tell(rng, fact))
 
 
 def _heat(rng: Random, fact: Fact) -> Pair:
-    cold = fact.number < 19  # noqa: PLR2004
-    question = spin(rng, "{Should I heat the [place]?|Is it too cold in the [place]?|Is the [place] too cold?}", place=fact.place)
+    cold = fact.number < 19
+    question = spin(
+        rng,
+        "{Should I heat the [place]?|Is it too cold in the [place]?|Is the [place] too cold?}",
+        place=fact.place,
+    )
     good = "{Yes, a little heat would be good.|Yes, I would turn the heating on.|Yes, it is cool there.} [told]"
     bad = "{No, it is warm enough.|No, that is not needed.|No, it is comfortable.} [told]"
     return question, spin(rng, good if cold else bad, told=tell(rng, fact))
@@ -214,17 +236,25 @@ def _heat(rng: Random, fact: Fact) -> Pair:
 
 def _umbrella(rng: Random, fact: Fact) -> Pair:
     wet = fact.value in {"rainy", "stormy", "snowy"}
-    question = spin(rng, "{Do I need an umbrella?|Should I take an umbrella?|Can I dry the laundry outside?}")
+    question = spin(
+        rng, "{Do I need an umbrella?|Should I take an umbrella?|Can I dry the laundry outside?}"
+    )
     good = wet != question.startswith("Can")
     return question, spin(rng, "{Yes, {I think so|I would say so}|Yes}: [told]" if good else "{No, I do not think so|No}: [told]",
                           told=lower_first(tell(rng, fact)))  # fmt: skip
 
 
 def _charge(rng: Random, fact: Fact) -> Pair:
-    low = fact.number < 40  # noqa: PLR2004
+    low = fact.number < 40
     question = spin(rng, "{Should I charge the [what]?|Is the [what] nearly empty?|Is the [what] low?}",
                     what="car" if fact.kind == "car" else "battery")  # fmt: skip
-    return question, spin(rng, "{Yes, it is getting low.|Yes, soon.} [told]" if low else "{No, there is enough.|No, not yet.} [told]", told=tell(rng, fact))
+    return question, spin(
+        rng,
+        "{Yes, it is getting low.|Yes, soon.} [told]"
+        if low
+        else "{No, there is enough.|No, not yet.} [told]",
+        told=tell(rng, fact),
+    )
 
 
 _ADVICE: dict[str, Callable[[Random, Fact], Pair]] = {
@@ -248,11 +278,13 @@ def question(rng: Random, facts: Sequence[Fact]) -> Pair:
 
 def casual(rng: Random, text: str) -> str:
     """Roughen a question as people type it: small letters, no mark, a polite start."""
-    if rng.random() < 0.12:  # noqa: PLR2004
-        start = spin(rng, "{Hey, |Hi, |Please, |Quick question: |Tell me, |House, |Excuse me, |Okay, }")
+    if rng.random() < 0.12:
+        start = spin(
+            rng, "{Hey, |Hi, |Please, |Quick question: |Tell me, |House, |Excuse me, |Okay, }"
+        )
         text = start + lower_first(text)
-    if rng.random() < 0.12:  # noqa: PLR2004
+    if rng.random() < 0.12:
         text = text.lower()
-    if rng.random() < 0.1:  # noqa: PLR2004
+    if rng.random() < 0.1:
         text = text.rstrip("?.")
     return text + maybe(rng, 0.02, " Thanks!")

@@ -44,7 +44,7 @@ def _field(name: str, fields: dict[str, str]) -> str:
 
 def listing(words: Sequence[str]) -> str:
     """Join words as English does: "a", "a and b", "a, b and c"."""
-    if len(words) < 2:  # noqa: PLR2004
+    if not words[1:]:
         return "".join(words)
     return ", ".join(words[:-1]) + " and " + words[-1]
 

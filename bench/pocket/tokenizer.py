@@ -12,10 +12,9 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from bench.pocket.corpus import END, SEPARATOR, START, render, split
+from bench.pocket.corpus import SPECIAL, render, split
 
 VOCABULARY = 2048
-SPECIAL = (SEPARATOR, START, END)
 QWEN2 = (
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

@@ -1,6 +1,6 @@
 """Train the pocket model on the CPU; the seeds, the order and the step count are fixed.
 
-    nice -n 10 python -m bench.pocket.train --tokenizer build/pocket/tokenizer.json
+nice -n 10 python -m bench.pocket.train --tokenizer build/pocket/tokenizer.json
 """
 
 import argparse
@@ -18,25 +18,19 @@ from torch.nn import functional
 from bench.pocket.corpus import END, SEPARATOR, START, Dialogue, split
 from bench.pocket.model import Pocket, Shape
 
+Sample = tuple[list[int], list[float]]
 PROMPT_WEIGHT = 0.25  # a prompt is mostly random readings: learn its language, not its digits
-LONG_SHARE = 0.15  # the last steps see the whole context, so that its far end works too
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast: tokens per step, context of the two parts, learning rate."""
+    """How long and how fast: tokens per step, longest dialogue in tokens, learning rate."""
 
     steps: int
-    batch_tokens: int = 4096
-    short_context: int = 768
-    long_context: int = 2048
-    peak_rate: float = 3e-3
-    warm_up: int = 60
-
-    def context(self, step: int) -> int:
-        """Tokens of one window at a step."""
-        late = step >= self.steps * (1 - LONG_SHARE)
-        return self.long_context if late else self.short_context
+    step_tokens: int = 2560
+    context: int = 2048
+    peak_rate: float = 2.5e-3
+    warm_up: int = 100
 
     def rate(self, step: int) -> float:
         """Learning rate: a linear warm-up, then half a cosine down to 2 % of the peak."""
@@ -46,7 +40,7 @@ class Plan:
         return self.peak_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def encode(tokenizer: Tokenizer, dialogue: Dialogue) -> tuple[list[int], list[float]]:
+def encode(tokenizer: Tokenizer, dialogue: Dialogue) -> Sample:
     """Return the ids of a rendered dialogue and, for each, its weight as a target."""
     ids: list[int] = []
     weights: list[float] = []
@@ -56,40 +50,41 @@ def encode(tokenizer: Tokenizer, dialogue: Dialogue) -> tuple[list[int], list[fl
         tail = tokenizer.encode("\n").ids
         ids += head + body + tail
         weight = 1.0 if turn.role == "assistant" else PROMPT_WEIGHT
-        weights += [0.0] * len(head) + [weight] * len(body) + [0.0] * len(tail)
+        weights += [PROMPT_WEIGHT] * len(head) + [weight] * len(body) + [PROMPT_WEIGHT] * len(tail)
     return [*ids, tokenizer.token_to_id(SEPARATOR)], [*weights, PROMPT_WEIGHT]
 
 
-def windows(
-    encoded: Iterator[tuple[list[int], list[float]]], length: int
-) -> Iterator[tuple[list[int], list[float]]]:
-    """Fill windows of `length` with whole dialogues; each starts with one, as a prompt does."""
-    ids: list[int] = []
-    weights: list[float] = []
-    for more, heavy in encoded:
-        ids += more
-        weights += heavy
-        if len(ids) >= length:
-            yield ids[:length], weights[:length]
-            ids, weights = [], []
+def gather(encoded: Iterator[Sample], tokens: int) -> list[Sample]:
+    """Take dialogues until they hold exactly so many tokens; the last one is cut to fit."""
+    taken: list[Sample] = []
+    room = tokens
+    while room > 0:
+        ids, weights = next(encoded)
+        taken.append((ids[:room], weights[:room]))
+        room -= len(taken[-1][0])
+    return taken
 
 
-def batches(tokenizer: Tokenizer, plan: Plan, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield ids and weights, each (windows, context + 1), one pair a step."""
-    encoded = (encode(tokenizer, dialogue) for dialogue in split(seed, held=False))
-    for step in range(plan.steps):
-        context = plan.context(step)
-        rows = [next(windows(encoded, context + 1)) for _ in range(plan.batch_tokens // context)]
-        yield torch.tensor([row[0] for row in rows]), torch.tensor([row[1] for row in rows])
+def steps(tokenizer: Tokenizer, plan: Plan, seed: int) -> Iterator[list[Sample]]:
+    """Yield the dialogues of each step."""
+    encoded = (
+        tuple(part[: plan.context] for part in encode(tokenizer, dialogue))
+        for dialogue in split(seed, held=False)
+    )
+    for _ in range(plan.steps):
+        yield gather(encoded, plan.step_tokens)
 
 
-def token_losses(model: Callable[[Tensor, Tensor], Tensor], ids: Tensor) -> Tensor:
-    """Return the loss in nats of each next token, (windows, context)."""
-    tokens, targets = ids[:, :-1], ids[:, 1:]
-    positions = torch.arange(tokens.shape[1]).expand_as(tokens)
-    logits = model(tokens, positions)
-    flat = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-    return flat.view_as(targets)
+def weighted_losses(model: Pocket, samples: list[Sample]) -> tuple[Tensor, Tensor]:
+    """Return for every token the loss in nats of its successor, and that target's weight.
+
+    The last token of a dialogue has no successor: its weight is zero.
+    """
+    tokens = torch.tensor([token for ids, _ in samples for token in ids])
+    weights = torch.tensor([weight for _, w in samples for weight in (*w[1:], 0.0)])
+    logits = model(tokens, [len(ids) for ids, _ in samples])
+    losses = functional.cross_entropy(logits, tokens.roll(-1), reduction="none")
+    return losses, weights
 
 
 def _optimizer(model: Pocket, plan: Plan) -> torch.optim.AdamW:
@@ -106,22 +101,22 @@ def fit(
     model: Pocket, tokenizer: Tokenizer, plan: Plan, seed: int, save: Callable[[int], None]
 ) -> None:
     """Train in place; print progress, and call `save` with the tokens seen now and then."""
-    optimizer, forward = _optimizer(model, plan), torch.compile(model, dynamic=False)
-    seen, start, mean = 0, time.monotonic(), 0.0
-    for step, (ids, weights) in enumerate(batches(tokenizer, plan, seed)):
+    optimizer = _optimizer(model, plan)
+    seen, start, mean = 0, time.monotonic(), math.log(model.shape.vocabulary)
+    for step, samples in enumerate(steps(tokenizer, plan, seed)):
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(step)
-        heavy = weights[:, 1:]
-        loss = (token_losses(forward, ids) * heavy).sum() / heavy.sum()
+        losses, weights = weighted_losses(model, samples)
+        loss = (losses * weights).sum() / weights.sum()
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        seen += heavy.numel()
-        mean = loss.item() if step == 0 else 0.9 * mean + 0.1 * loss.item()
-        if step % 25 == 0 or step == plan.steps - 1:
+        seen += weights.numel()
+        mean += 0.05 * (loss.item() - mean)
+        if step % 50 == 0 or step == plan.steps - 1:
             took = time.monotonic() - start
-            print(f"{step} loss {mean:.3f} tokens {seen} {seen / took:.0f}/s {took:.0f} s", flush=True)
+            print(f"step {step} loss {mean:.3f} tokens {seen} after {took:.0f} s", flush=True)
             save(seen)
 
 
@@ -130,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--tokenizer", type=Path, default=Path("build/pocket/tokenizer.json"))
     parser.add_argument("--out", type=Path, default=Path("build/pocket/model.pt"))
-    parser.add_argument("--steps", type=int, default=1050)
+    parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

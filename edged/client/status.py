@@ -88,8 +88,9 @@ def status(link: Link, topics: Topics, *, timeout: float, as_json: bool) -> int:
     elif watcher.availability == "unknown":
         print(f"no edged has ever said anything on node {topics.node}", file=sys.stderr)
     else:
-        view = render.table(topics.node, watcher.availability, watcher.state, watcher.info)
-        Console().print(view)
+        Console().print(
+            render.table(topics.node, watcher.availability, watcher.state, watcher.info)
+        )
     return 0 if watcher.availability == "online" else 1
 
 

@@ -38,6 +38,9 @@ class Entry(Struct, frozen=True, kw_only=True, eq=False):
 class Backlog:
     """The waiting requests.
 
+    Attributes:
+        changes: Counts every push and every removal.
+
     Its size is bounded by `admission.admit`, the only gate; rows that were accepted
     before a restart are let in whatever the limit says now.
     """
@@ -51,6 +54,7 @@ class Backlog:
         self._deadlines: list[tuple[float, int, Entry]] = []
         self._pushes = 0
         self._of_client: dict[str, int] = {}
+        self.changes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -72,6 +76,7 @@ class Backlog:
         """Let a request wait until `deadline`; its key must not be waiting already."""
         entry = Entry(request=request, since=now, deadline=deadline, front=front)
         self._entries[request.key] = entry
+        self.changes += 1
         self._of_client[request.client] = self.of_client(request.client) + 1
         if front:
             self._front.append(entry)
@@ -146,6 +151,7 @@ class Backlog:
     def _take(self, entry: Entry) -> None:
         client = entry.request.client
         del self._entries[entry.request.key]
+        self.changes += 1
         self._of_client[client] -= 1
         if not self._of_client[client]:
             del self._of_client[client]

@@ -34,7 +34,7 @@ class Row(Struct, frozen=True, kw_only=True):
         fingerprint: Digest of the delivery, to know a redelivery by.
         age_s: Seconds since acceptance; never negative.
         reply: The reply, from `replied` on.
-        settled_s: Seconds since the reply was written; never negative.
+        settled_s: Seconds since the broker took the reply, for `done`; never negative.
     """
 
     key: str

@@ -24,24 +24,22 @@ class Answered(Struct, kw_only=True):
 
     Attributes:
         reply: As it went out.
-        settled_at: When it was written, in seconds of the caller's clock.
-        accepted_at: When the request was accepted, same clock.
-        taken: The broker has it; only then may it be forgotten.
+        accepted_at: When the request was accepted, in seconds of the caller's clock.
+        taken_at: When the broker took the reply, same clock; None: it has not yet.
         fingerprint: Digest of the delivery.
     """
 
     reply: StoredReply
-    settled_at: float
     accepted_at: float
-    taken: bool = False
+    taken_at: float | None = None
     fingerprint: str | None = None
 
 
 class DuplicateWindow:
     """Replies by key and deliveries by fingerprint, bounded by age, count and bytes.
 
-    A reply that the broker has not taken is never dropped; how many of those there can be
-    is bounded by `admission.MAX_UNCONFIRMED`.
+    The window of a reply opens when the broker takes it. Until then it is never dropped;
+    how many of those there can be is bounded by `admission.MAX_UNCONFIRMED`.
     """
 
     def __init__(self, seconds: float, max_replies: int = MAX_REPLIES) -> None:
@@ -66,19 +64,19 @@ class DuplicateWindow:
         return [*self._taken.items(), *self._untaken.items()]
 
     def add(self, key: str, answered: Answered) -> None:
-        """Remember a reply; the key must be new."""
-        if answered.taken:
-            self._keep(key, answered)
-        else:
+        """Remember a reply; the key must be new, and those taken come oldest first."""
+        if answered.taken_at is None:
             self._untaken[key] = answered
+        else:
+            self._keep(key, answered, answered.taken_at)
 
-    def take(self, key: str) -> bool:
+    def take(self, key: str, now: float) -> bool:
         """The broker has this reply; False if that was known or the key is not."""
         answered = self._untaken.pop(key, None)
         if answered is None:
             return False
-        answered.taken = True
-        self._keep(key, answered)
+        answered.taken_at = now
+        self._keep(key, answered, now)
         return True
 
     def see(self, fingerprint: str | None, now: float) -> None:
@@ -90,10 +88,13 @@ class DuplicateWindow:
         if len(self._seen) > MAX_FINGERPRINTS:
             self._seen.popitem(last=False)
 
-    def seen(self, fingerprint: str | None, now: float) -> bool:
+    def seen(self, fingerprint: str, now: float) -> bool:
         """Whether this delivery was decided upon inside the window."""
-        at = None if fingerprint is None else self._seen.get(fingerprint)
-        return at is not None and now - at <= self._seconds
+        at = self._seen.get(fingerprint)
+        if at is not None and now - at <= self._seconds:
+            return True
+        # A broker that was away for long asks again before it has taken the reply.
+        return any(answered.fingerprint == fingerprint for answered in self._untaken.values())
 
     def expire(self, now: float) -> list[str]:
         """Drop what is too old or too much; returns the keys whose replies are gone."""
@@ -107,10 +108,11 @@ class DuplicateWindow:
         return gone
 
     def _surplus(self, now: float) -> bool:
-        oldest = next(iter(self._taken.values()))
         too_many = len(self._taken) > self._max_replies or self._taken_bytes > MAX_BYTES
-        return too_many or now - oldest.settled_at > self._seconds
+        oldest = next(iter(self._taken.values())).taken_at
+        return too_many or oldest is None or now - oldest > self._seconds
 
-    def _keep(self, key: str, answered: Answered) -> None:
+    def _keep(self, key: str, answered: Answered, now: float) -> None:
         self._taken[key] = answered
         self._taken_bytes += len(answered.reply.payload)
+        self.see(answered.fingerprint, now)

@@ -35,7 +35,7 @@ def test_a_failed_bench_shows_its_trouble() -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
-    links = []
+    links = list[str]()
 
     class Links(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bench.shapes import MIXES, SHAPES, bits_per_weight, plan
+from bench.mixes import MIXES
+from bench.shapes import SHAPES, bits_per_weight, plan
 
 GB = 1e9
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench import synthetic
-from bench.bare import Bare, Settings, Task, main, render
-from bench.shapes import MIXES, SHAPES, plan
+from bench.bare import Bare, main
+from bench.mixes import MIXES
+from bench.shapes import SHAPES, plan
+from bench.tasks import Settings, Task, render
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,8 @@ class KeyPair(Struct, frozen=True, kw_only=True):
     key: Path
 
 
-def _moment(offset_s: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(SystemClock().wall() + offset_s, tz=datetime.UTC)
+def _moment(offset_s: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(SystemClock().wall() + offset_s, tz=dt.UTC)
 
 
 def _name(common_name: str) -> x509.Name:

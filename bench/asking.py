@@ -1,0 +1,105 @@
+"""One prompt over MQTT, timed from the client's side."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import msgspec
+
+from bench.tasks import rate
+
+if TYPE_CHECKING:
+    from tests.rig.client import Record, TestClient
+
+ANSWER_TIMEOUT_S: Final = 120.0  # 256 tokens at 3 tok/s, slower than any box worth a bench
+POLL_S: Final = 0.005  # the times are taken by the client's network thread, not by this loop
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as its client saw it.
+
+    Attributes:
+        reply: The terminal reply, decoded.
+        streamed: The deltas joined.
+        sent_s: When the request was handed to the client, in monotonic seconds.
+        first_s: When the first delta came.
+        end_s: When the terminal reply came.
+    """
+
+    reply: dict[str, Any]
+    streamed: str
+    sent_s: float
+    first_s: float
+    end_s: float
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in the answer."""
+        return int(self.reply.get("usage", {}).get("completion_tokens", 0))
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens in the prompt."""
+        return int(self.reply.get("usage", {}).get("prompt_tokens", 0))
+
+    @property
+    def tokens_per_second(self) -> float:
+        """All tokens but the first, over the time from the first delta to the reply."""
+        return rate(self.tokens, (self.end_s - self.first_s) * 1e3)
+
+    @property
+    def added_ms(self) -> float:
+        """From PUBLISH to the first delta, less the engine's own time to its first token."""
+        return (self.first_s - self.sent_s) * 1e3 - float(self.timing("ttft_ms"))
+
+    def timing(self, name: str) -> float:
+        """One of the reply's timings; not a number if the reply lacks it."""
+        value = self.reply.get("timings", {}).get(name)
+        return float("nan") if value is None else float(value)
+
+
+def subscribe(client: TestClient, node: str) -> None:
+    """Listen to what every answer of a node says."""
+    client.subscribe(f"edged/{node}/reply/+")
+    client.subscribe(f"edged/{node}/stream/+", qos=0)
+
+
+def ask(client: TestClient, node: str, prompt: str, tokens: int) -> Asked:
+    """Ask greedily for `tokens` tokens and wait for the terminal reply.
+
+    Raises:
+        TimeoutError: No terminal reply came.
+    """
+    name = uuid4().hex
+    request = {"id": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "seed": 1}
+    payload = msgspec.json.encode({**request, "stream": True})
+    client.records.clear()
+    sent = time.monotonic()
+    client.publish(f"edged/{node}/request", payload, wait=False)
+    end = _wait(client, f"edged/{node}/reply/{name}", sent + ANSWER_TIMEOUT_S)
+    return read(list(client.records), f"edged/{node}/stream/{name}", sent, end)
+
+
+def read(records: list[Record], stream: str, sent_s: float, end: Record) -> Asked:
+    """Make sense of the messages of one answer."""
+    deltas = [(record.at, record.json()) for record in records if record.topic == stream]
+    spoken = [(at, delta["delta"]) for at, delta in deltas if delta.get("delta")]
+    return Asked(
+        reply=end.json(),
+        streamed="".join(text for _, text in spoken),
+        sent_s=sent_s,
+        first_s=spoken[0][0] if spoken else end.at,
+        end_s=end.at,
+    )
+
+
+def _wait(client: TestClient, topic: str, deadline: float) -> Record:
+    while time.monotonic() < deadline:
+        found = client.on(topic)
+        if found:
+            return found[0]
+        time.sleep(POLL_S)
+    message = f"no message on {topic}"
+    raise TimeoutError(message)

@@ -1,0 +1,56 @@
+"""The daemon: where the rooms meet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edged.clock import SystemClock
+from edged.daemon.core import Daemon
+from edged.errors import StorageError
+from edged.password import read_password
+from edged.telemetry.journal import Journal
+from edged.telemetry.notify import Notifier
+
+if TYPE_CHECKING:
+    from edged.settings import Config
+
+
+def run(config: Config) -> int:
+    """Runs the daemon until a signal.
+
+    Args:
+        config: The checked configuration.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        StorageError: The state directory cannot be made or the password cannot be read.
+    """
+    clock = SystemClock()
+    daemon = Daemon(
+        config,
+        state_dir=_state_dir(config.serving.state_dir),
+        password=read_password(config.mqtt.password_file),
+        clock=clock,
+        journal=Journal.setup(config.telemetry.log_level, clock=clock),
+        notifier=Notifier(clock),
+    )
+    return asyncio.run(daemon.run())
+
+
+def _state_dir(configured: str | None) -> Path:
+    path = Path(configured or os.environ.get("STATE_DIRECTORY") or _home_state())
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
+        raise StorageError(message) from error
+    return path
+
+
+def _home_state() -> str:
+    return str(Path("~/.local/state/edged").expanduser())

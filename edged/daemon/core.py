@@ -1,0 +1,327 @@
+"""The composition root: builds the rooms, owns the one inbox; startup, loop, shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+import edged
+from edged.daemon.handling import Handling
+from edged.daemon.items import DrainOver, Stop, Tick
+from edged.daemon.model import Model, find_model
+from edged.daemon.notes import Notes
+from edged.daemon.outbound import Outbound
+from edged.daemon.reporter import Reporter
+from edged.engine.frames import Delta, Prefill
+from edged.engine.life import Timeouts
+from edged.engine.supervisor import WORKER, Supervisor
+from edged.engine.supervisor import Settings as EngineSettings
+from edged.errors import ModelError, StorageError
+from edged.health import Health
+from edged.mqtt.packet import Incoming
+from edged.mqtt.session import Session
+from edged.mqtt.topics import Topics
+from edged.serving import events
+from edged.serving.dispatcher import Dispatcher
+from edged.serving.ledger import Ledger
+from edged.serving.message import MAX_PAYLOAD_BYTES, Rules
+from edged.serving.state import Settings
+from edged.telemetry import kinds
+from edged.telemetry.kinds import Fields
+from edged.telemetry.meter import Meter
+from edged.telemetry.state import Info, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from edged.clock import Clock
+    from edged.serving.effects import Effect, LedgerOp
+    from edged.settings import Config
+    from edged.telemetry.journal import Journal
+    from edged.telemetry.notify import Notifier
+
+T = TypeVar("T")
+
+INBOX = 8192  # items; what honest sources have under way is under 300
+SOFT_INBOX = 4096  # above this, what may be lost (QoS 0, a babbling child's deltas) is dropped
+BATCH = 128  # items performed together, in one ledger transaction
+LEDGER_RETRY_S = 30.0  # seconds between two tries to write a ledger that failed
+FLUSH_S = 3.0  # seconds that replies get to reach the broker when we stop
+RECEIVE_SPARE = 2  # a cancel and a command get in while a full queue is being refused
+LEDGER_FILE = "ledger.sqlite3"
+
+
+class Daemon:
+    """The rooms and the loop between them.
+
+    Args:
+        config: The checked configuration.
+        state_dir: Where the ledger lives; it exists.
+        password: The broker's password, if any.
+        clock: This machine's.
+        journal: Where lines go.
+        notifier: The service manager.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a test replaces comes in here
+        self,
+        config: Config,
+        *,
+        state_dir: Path,
+        password: bytes | None,
+        clock: Clock,
+        journal: Journal,
+        notifier: Notifier,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._journal = journal
+        self._notifier = notifier
+        self._inbox: asyncio.Queue[object] = asyncio.Queue(INBOX)
+        self._health = Health()
+        self._meter = Meter()
+        self._notes = Notes(journal, self._meter, self._health)
+        self._dispatcher = Dispatcher(_settings(config))
+        self._ledger = Ledger(state_dir / LEDGER_FILE, clock)
+        # One thread: transactions keep their order and the loop never waits for a card.
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._ledger_retry_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._drain_timer: asyncio.TimerHandle | None = None
+        self._model = self._find_model()
+        self._engine = self._make_engine(self._model)
+        topics = Topics(config.node, config.mqtt.reply_prefixes)
+        self._session = Session(
+            config=config.mqtt,
+            topics=topics,
+            password=password,
+            receive_maximum=config.serving.capacity + RECEIVE_SPARE,
+            post=self._offer,
+            clock=clock,
+        )
+        self._reporter = Reporter(
+            dispatcher=self._dispatcher,
+            health=self._health,
+            info=_info(config, self._model),
+            journal=journal,
+            meter=self._meter,
+            notifier=notifier,
+            session=self._session,
+            settings=config.telemetry,
+            started_at=clock.monotonic(),
+            topics=topics,
+        )
+        self._handling = Handling(
+            dispatcher=self._dispatcher,
+            engine=self._engine,
+            session=self._session,
+            topics=topics,
+            rules=Rules(
+                config.serving.max_tokens, config.serving.max_tokens_limit, topics.may_reply_to
+            ),
+            notes=self._notes,
+            meter=self._meter,
+            reporter=self._reporter,
+            broker=f"{config.mqtt.host}:{config.mqtt.port}",
+        )
+        self._outbound = Outbound(
+            commit=self._commit,
+            dispatcher=self._dispatcher,
+            engine=self._engine,
+            session=self._session,
+            topics=topics,
+            notes=self._notes,
+            reply_expiry_s=config.mqtt.reply_expiry_s,
+        )
+
+    async def run(self) -> int:
+        """Serves until a signal; returns the exit code."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self._signalled)
+        await self._startup()
+        try:
+            while not self._drained():
+                await self._turn()
+        finally:
+            await self._shutdown()
+        return 0
+
+    async def _startup(self) -> None:
+        version = Fields(version=edged.__version__)
+        self._journal.write(kinds.STARTED, version)
+        # The child loads while the ledger is read and the broker is called.
+        if self._engine is not None:
+            self._engine.start()
+        else:
+            self._reporter.no_model()
+            await self._perform(events.EngineLost(reason="model_bad", retry_in=None))
+        await self._restore()
+        self._session.start()
+        self._arm()
+
+    async def _restore(self) -> None:
+        try:
+            opened = await self._on_disk(self._ledger.open)
+        except StorageError as error:
+            self._notes.ledger_lost(str(error), self._clock.monotonic())
+            await self._perform(events.LedgerLost())
+            return
+        if opened.note:
+            self._journal.write(kinds.LEDGER_RESET, Fields(reason=opened.note))
+        await self._perform(events.Restored(rows=opened.rows))
+
+    async def _turn(self) -> None:
+        """One batch of the inbox: decide, commit, perform, report."""
+        items = [await self._inbox.get()]
+        while len(items) < BATCH and not self._inbox.empty():
+            items.append(self._inbox.get_nowait())
+        now = self._clock.monotonic()
+        effects: list[Effect] = []
+        for item in items:
+            effects += self._handling.take(item, now)
+        await self._outbound.perform(effects, now)
+        await self._retry_ledger(now)
+        self._reporter.due(now)
+        self._arm()
+
+    async def _perform(self, event: events.Event) -> None:
+        now = self._clock.monotonic()
+        await self._outbound.perform(self._dispatcher.on(event, now), now)
+
+    # The ledger, in its own thread.
+
+    async def _on_disk(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *args)
+
+    async def _commit(self, ops: Sequence[LedgerOp]) -> None:
+        await self._on_disk(self._ledger.apply, ops)
+
+    async def _retry_ledger(self, now: float) -> None:
+        if not self._dispatcher.snapshot(now).memory_only or now < self._ledger_retry_at:
+            return
+        self._ledger_retry_at = now + LEDGER_RETRY_S
+        with contextlib.suppress(StorageError):
+            await self._on_disk(self._ledger.open)
+            await self._perform(events.LedgerBack())
+            if not self._dispatcher.snapshot(now).memory_only:
+                self._notes.ledger_back()
+
+    # Sources of the inbox.
+
+    def _offer(self, item: object) -> None:
+        """Puts an item into the inbox; called in the event loop."""
+        full = self._inbox.qsize() >= SOFT_INBOX
+        if full and (isinstance(item, Delta | Prefill) or _qos0(item)):
+            self._notes.dropped(type(item).__name__)
+            return
+        self._inbox.put_nowait(item)
+
+    def _signalled(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._drain_timer is None:
+            self._notifier.stopping("finishing the running answer")
+            self._journal.write(kinds.STOPPING)
+            self._drain_timer = loop.call_later(
+                self._config.serving.drain_s, self._offer, DrainOver()
+            )
+            self._offer(Stop())
+        else:
+            # Asked twice: somebody is in a hurry.
+            self._offer(DrainOver())
+
+    def _arm(self) -> None:
+        now = self._clock.monotonic()
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = max(0.0, self._reporter.next_at(now) - now)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._offer, Tick())
+
+    # The end.
+
+    def _drained(self) -> bool:
+        standing = self._dispatcher.snapshot(self._clock.monotonic())
+        return standing.draining and not standing.running
+
+    async def _shutdown(self) -> None:
+        """Mirrors the startup: broker, child, ledger."""
+        for timer in (self._timer, self._drain_timer):
+            if timer is not None:
+                timer.cancel()
+        self._reporter.due(self._clock.monotonic())
+        await self._session.close(FLUSH_S)
+        # What the broker took in those seconds is settled, else it would be sent again.
+        while not self._inbox.empty():
+            await self._turn_quietly()
+        if self._engine is not None:
+            await self._engine.stop()
+        with contextlib.suppress(StorageError):
+            await self._on_disk(self._ledger.close)
+        self._disk.shutdown()
+        self._journal.write(kinds.STOPPED)
+
+    async def _turn_quietly(self) -> None:
+        now = self._clock.monotonic()
+        effects = self._handling.take(self._inbox.get_nowait(), now)
+        await self._outbound.perform(effects, now)
+
+    # The rooms.
+
+    def _find_model(self) -> Model | None:
+        try:
+            return find_model(self._config)
+        except ModelError as error:
+            path = self._config.model.path or ""
+            self._notes.model_bad(path, str(error), self._clock.monotonic())
+            return None
+
+    def _make_engine(self, model: Model | None) -> Supervisor | None:
+        if model is None:
+            return None
+        engine = self._config.engine
+        return Supervisor(
+            model.load,
+            self._offer,
+            self._clock,
+            EngineSettings(
+                argv=engine.command or WORKER,
+                timeouts=Timeouts(load_s=engine.load_timeout_s, stall_s=engine.stall_timeout_s),
+            ),
+            self._notes.engine_says,
+        )
+
+
+def _qos0(item: object) -> bool:
+    return isinstance(item, Incoming) and item.qos == 0
+
+
+def _settings(config: Config) -> Settings:
+    serving = config.serving
+    return Settings(
+        capacity=serving.capacity,
+        per_client=serving.per_client,
+        duplicate_window_s=serving.duplicate_window_s,
+    )
+
+
+def _info(config: Config, model: Model | None) -> Info:
+    serving = config.serving
+    limits = Limits(
+        payload_bytes=MAX_PAYLOAD_BYTES,
+        max_tokens=serving.max_tokens_limit,
+        capacity=serving.capacity,
+        per_client=serving.per_client,
+        reply_prefixes=config.mqtt.reply_prefixes,
+    )
+    return Info(
+        node=config.node,
+        version=edged.__version__,
+        boot_id=secrets.token_hex(8),
+        model=None if model is None else model.view,
+        limits=limits,
+    )

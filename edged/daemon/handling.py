@@ -1,0 +1,216 @@
+"""Every item of the inbox, translated for the dispatcher; rooms that only listen are told here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edged.daemon import commands, inbound
+from edged.daemon.items import DrainOver, Stop, Tick
+from edged.engine import events as engine_events
+from edged.engine import frames
+from edged.engine.lifecycle import State as EngineState
+from edged.mqtt import packet
+from edged.mqtt.packet import Outgoing
+from edged.serving import events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edged.daemon.notes import Notes
+    from edged.daemon.reporter import Reporter
+    from edged.engine.supervisor import Supervisor
+    from edged.mqtt.session import Session
+    from edged.mqtt.topics import Inbound, Topics
+    from edged.serving.dispatcher import Dispatcher
+    from edged.serving.effects import Effect
+    from edged.serving.message import Rules
+    from edged.telemetry.meter import Meter
+
+    Effects = list[Effect]
+
+
+class Handling:
+    """Takes one item, returns the effects to perform.
+
+    Args:
+        dispatcher: Decides.
+        engine: To forgive a child that was given up; None where no model could be loaded.
+        session: For command results.
+        topics: The topic tree.
+        rules: Limits for requests.
+        notes: Journal and health.
+        meter: Counts tokens as they come.
+        reporter: Publishes what is retained.
+        broker: Host and port, for the journal.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root hands over every room
+        self,
+        *,
+        dispatcher: Dispatcher,
+        engine: Supervisor | None,
+        session: Session,
+        topics: Topics,
+        rules: Rules,
+        notes: Notes,
+        meter: Meter,
+        reporter: Reporter,
+        broker: str,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._engine = engine
+        self._session = session
+        self._topics = topics
+        self._rules = rules
+        self._notes = notes
+        self._meter = meter
+        self._reporter = reporter
+        self._broker = broker
+        self._handlers: dict[type, Callable[[Any, float], Effects]] = {
+            packet.Incoming: self._incoming,
+            packet.Connected: self._connected,
+            packet.Disconnected: self._disconnected,
+            packet.Taken: self._taken,
+            packet.Refused: self._denied,
+            packet.Granted: self._granted,
+            engine_events.EngineUp: self._engine_up,
+            engine_events.EngineDied: self._engine_died,
+            frames.Loading: self._loading,
+            frames.Prefill: self._frame,
+            frames.Delta: self._delta,
+            frames.Done: self._frame,
+            frames.Failed: self._frame,
+            Tick: self._tick,
+            Stop: self._stop,
+            DrainOver: self._drain_over,
+        }
+
+    def take(self, item: object, now: float) -> Effects:
+        """The effects of one item of the inbox."""
+        return self._handlers[type(item)](item, now)
+
+    # From the broker.
+
+    def _incoming(self, message: packet.Incoming, now: float) -> Effects:
+        meaning = self._topics.parse(message.topic)
+        if meaning is None or message.retain:
+            # A retained prompt would run again at every reconnect.
+            if meaning is not None:
+                self._notes.retained(message.topic)
+            self._acknowledge(message)
+            return []
+        if meaning.kind == "request":
+            event = inbound.request_event(message, meaning.name, self._rules)
+            return self._dispatcher.on(event, now)
+        effects = self._order(message, meaning, now)
+        self._acknowledge(message)
+        return effects
+
+    def _acknowledge(self, message: packet.Incoming) -> None:
+        if message.qos:
+            self._session.acknowledge(message.connection, message.mid)
+
+    def _order(self, message: packet.Incoming, meaning: Inbound, now: float) -> Effects:
+        if meaning.kind == "cancel":
+            return self._dispatcher.on(inbound.cancel_event(message), now)
+        return self._command(meaning.name or "", now)
+
+    def _command(self, verb: str, now: float) -> Effects:
+        effects: Effects = []
+
+        def pause(*, paused: bool) -> None:
+            effects.extend(self._dispatcher.on(events.PauseSet(paused=paused), now))
+
+        def resume() -> None:
+            pause(paused=False)
+            self._rearm()
+
+        actions = {
+            "announce": self._reporter.announce,
+            "pause": lambda: pause(paused=True),
+            "resume": resume,
+        }
+        result = commands.run(verb, actions)
+        self._session.publish(
+            Outgoing(topic=self._topics.result(verb), payload=msgspec.json.encode(result), qos=1)
+        )
+        return effects
+
+    def _rearm(self) -> None:
+        if self._engine is not None and self._engine.state is EngineState.FATAL:
+            self._engine.rearm()
+
+    def _connected(self, event: packet.Connected, now: float) -> Effects:
+        del event, now
+        self._notes.broker_back(self._broker)
+        # A broker that was restarted may have lost everything retained.
+        self._reporter.announce()
+        return []
+
+    def _disconnected(self, event: packet.Disconnected, now: float) -> Effects:
+        self._notes.broker_lost(event, self._broker, now)
+        return []
+
+    def _taken(self, event: packet.Taken, now: float) -> Effects:
+        if event.refused is not None:
+            self._notes.broker_denies("a reply topic", event.refused, now, reading=False)
+        return self._dispatcher.on(events.ReplyTaken(key=event.tag), now)
+
+    def _denied(self, event: packet.Refused, now: float) -> Effects:
+        reading = event.topic in self._topics.subscriptions()
+        self._notes.broker_denies(event.topic, event.reason, now, reading=reading)
+        return []
+
+    def _granted(self, event: packet.Granted, now: float) -> Effects:
+        del event, now
+        self._notes.broker_grants()
+        return []
+
+    # From the child.
+
+    def _engine_up(self, event: engine_events.EngineUp, now: float) -> Effects:
+        self._reporter.engine_up(event)
+        self._notes.engine_up(event, self._reporter.variant)
+        ready = events.EngineReady(variant=self._reporter.variant, n_ctx=event.ready.n_ctx)
+        return self._dispatcher.on(ready, now)
+
+    def _engine_died(self, event: engine_events.EngineDied, now: float) -> Effects:
+        self._notes.engine_died(event, now)
+        self._reporter.engine_died(fatal=event.retry_in is None)
+        lost = events.EngineLost(
+            reason=event.reason,
+            key=event.key,
+            during=event.during,
+            tokens_done=event.tokens_done,
+            retry_in=event.retry_in,
+        )
+        return self._dispatcher.on(lost, now)
+
+    def _loading(self, event: frames.Loading, now: float) -> Effects:
+        del now
+        self._reporter.loading(event.percent)
+        return []
+
+    def _delta(self, event: frames.Delta, now: float) -> Effects:
+        self._meter.feed(event.tokens, now)
+        return self._frame(event, now)
+
+    def _frame(self, frame: frames.FromChild, now: float) -> Effects:
+        event = inbound.frame_event(frame)
+        return [] if event is None else self._dispatcher.on(event, now)
+
+    # From timers and signals.
+
+    def _tick(self, event: Tick, now: float) -> Effects:
+        del event
+        return self._dispatcher.on(events.Tick(), now)
+
+    def _stop(self, event: Stop, now: float) -> Effects:
+        del event
+        return self._dispatcher.on(events.Drain(), now)
+
+    def _drain_over(self, event: DrainOver, now: float) -> Effects:
+        del event
+        return self._dispatcher.on(events.DrainOver(), now)

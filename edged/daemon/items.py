@@ -1,0 +1,17 @@
+"""What timers and signals put into the inbox."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """A timer went off."""
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """A signal asks the daemon to end."""
+
+
+class DrainOver(msgspec.Struct, frozen=True):
+    """The running answer has had its time."""

@@ -1,0 +1,164 @@
+"""What happened, for the journal, the meter and the list of problems; never a prompt or answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edged.telemetry import kinds
+from edged.telemetry.kinds import Fields
+from edged.telemetry.meter import Outcome
+
+if TYPE_CHECKING:
+    from edged.engine.events import EngineDied, EngineUp
+    from edged.health import Health
+    from edged.mqtt.packet import Disconnected
+    from edged.serving.effects import Finished, Noted
+    from edged.telemetry.journal import Journal
+    from edged.telemetry.meter import Meter
+
+REQUEST_KINDS = {"rejected": kinds.REQUEST_REJECTED, "failed": kinds.REQUEST_FAILED}
+# By the codes of edged.mqtt.failure; all others are a broker that cannot be reached.
+BROKER_PROBLEMS = {
+    "tls_certificate": "broker_untrusted",
+    "tls_not_yet_valid": "broker_untrusted",
+    "bad_credentials": "broker_refused",
+    "not_authorised": "broker_refused",
+    "banned": "broker_refused",
+    "client_id_rejected": "broker_refused",
+    "refused": "broker_refused",
+}
+
+
+class Notes:
+    """Turns events of every room into journal lines, counts and problems.
+
+    Args:
+        journal: Where lines go.
+        meter: Where tokens are counted.
+        health: Where problems are kept.
+    """
+
+    def __init__(self, journal: Journal, meter: Meter, health: Health) -> None:
+        self._journal = journal
+        self._meter = meter
+        self._health = health
+
+    def finished(self, effect: Finished, now: float) -> None:
+        """One line and one count for each terminal outcome."""
+        usage, timings = effect.usage, effect.timings
+        rate = None if timings is None else timings.prompt_per_second
+        read = 0 if usage is None else usage.prompt_tokens - usage.cached_tokens
+        outcome = Outcome(
+            status=effect.status,
+            ran=usage is not None,
+            prompt_tokens=0 if usage is None else usage.prompt_tokens,
+            cached_tokens=0 if usage is None else usage.cached_tokens,
+            completion_tokens=0 if usage is None else usage.completion_tokens,
+            prompt_ms=read * 1000 / rate if rate else None,
+            ttft_ms=None if timings is None else timings.ttft_ms,
+        )
+        self._meter.finished(outcome, now)
+        kind = REQUEST_KINDS.get(effect.status, kinds.REQUEST_FINISHED)
+        self._journal.write(kind, _request_fields(effect))
+
+    def noted(self, effect: Noted, now: float) -> None:
+        """Something that changed nothing."""
+        del now
+        self._journal.write(kinds.NOTED, Fields(code=effect.code, reason=effect.text))
+
+    def dropped(self, what: str) -> None:
+        """The inbox is full of what may be lost."""
+        self._journal.write(kinds.NOTED, Fields(code="inbox_full", reason=f"{what} dropped"))
+
+    def retained(self, topic: str) -> None:
+        """A retained request or command was passed over."""
+        self._journal.write(kinds.RETAINED_IGNORED, Fields(topic=topic))
+
+    def engine_up(self, event: EngineUp, variant: str) -> None:
+        """The child answers."""
+        self._health.clear("engine_down")
+        self._health.clear("engine_fatal")
+        ready = event.ready
+        fields = Fields(variant=variant, load_ms=ready.load_ms, reason=ready.warning or None)
+        self._journal.write(kinds.ENGINE_READY, fields)
+
+    def engine_died(self, event: EngineDied, now: float) -> None:
+        """The child is gone."""
+        self._meter.halted(now)
+        fatal = event.retry_in is None
+        # The message may be the child's last words, which native code writes: debug has them all.
+        fields = Fields(
+            reason=f"{event.reason} during {event.during}",
+            signal=event.signal,
+            exit_code=event.code,
+            retry_s=event.retry_in,
+        )
+        self._journal.write(kinds.ENGINE_FATAL if fatal else kinds.ENGINE_DIED, fields)
+        self._health.raise_("engine_fatal" if fatal else "engine_down", now, event.reason)
+
+    def engine_says(self, level: int, line: str) -> None:
+        """A line of the child's standard error, with a level of the logging module."""
+        self._journal.write(kinds.ENGINE_STDERR, Fields(code=str(level), reason=line))
+
+    def model_bad(self, path: str, reason: str, now: float) -> None:
+        """The model file cannot be used; the daemon stays up and says so."""
+        self._journal.write(kinds.MODEL_BAD, Fields(path=path, reason=reason))
+        self._health.raise_("model_bad", now, reason)
+
+    def broker_back(self, broker: str) -> None:
+        """The broker has us."""
+        for code in ("broker_unreachable", "broker_refused", "broker_untrusted"):
+            self._health.clear(code)
+        self._journal.write(kinds.BROKER_BACK, Fields(broker=broker))
+
+    def broker_lost(self, event: Disconnected, broker: str, now: float) -> None:
+        """No broker; told once per cause."""
+        code = BROKER_PROBLEMS.get(event.code, "broker_unreachable")
+        for other in {"broker_unreachable", *BROKER_PROBLEMS.values()} - {code}:
+            self._health.clear(other)
+        self._health.raise_(code, now, event.reason)
+        fields = Fields(
+            broker=broker, code=event.code, reason=event.reason, retry_s=event.retry_in_s
+        )
+        refused = code == "broker_refused"
+        self._journal.write(kinds.BROKER_REFUSED if refused else kinds.BROKER_LOST, fields)
+
+    def broker_denies(self, topic: str, reason: str, now: float, *, reading: bool) -> None:
+        """The broker's rules forbid a topic."""
+        code = "subscribe_refused" if reading else "publish_refused"
+        self._health.raise_(code, now, f"{topic}: {reason}")
+        self._journal.write(kinds.BROKER_REFUSED, Fields(code=code, topic=topic, reason=reason))
+
+    def broker_grants(self) -> None:
+        """The broker's rules allow again what they forbade."""
+        self._health.clear("subscribe_refused")
+
+    def ledger_lost(self, reason: str, now: float) -> None:
+        """The disk takes no rows: from now on from memory."""
+        self._health.raise_("ledger_lost", now, reason)
+        self._journal.write(kinds.LEDGER_LOST, Fields(reason=reason))
+
+    def ledger_back(self) -> None:
+        """The disk takes rows again."""
+        if self._health.clear("ledger_lost"):
+            self._journal.write(kinds.LEDGER_BACK)
+
+
+def _request_fields(effect: Finished) -> Fields:
+    usage, timings = effect.usage, effect.timings
+    return Fields(
+        request_id=effect.id,
+        client=effect.client or None,
+        status=effect.status,
+        code=effect.code,
+        finish_reason=effect.finish_reason,
+        variant=effect.variant,
+        tps=None if timings is None else timings.predicted_per_second,
+        pp_tps=None if timings is None else timings.prompt_per_second,
+        ttft_ms=None if timings is None else timings.ttft_ms,
+        queue_ms=None if timings is None else timings.queue_ms,
+        total_ms=None if timings is None else timings.total_ms,
+        prompt_tokens=None if usage is None else usage.prompt_tokens,
+        cached_tokens=None if usage is None else usage.cached_tokens,
+        completion_tokens=None if usage is None else usage.completion_tokens,
+    )

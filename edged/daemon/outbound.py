@@ -1,0 +1,155 @@
+"""Performs the dispatcher's effects: the ledger first, then everything else in order."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edged.engine import frames
+from edged.errors import StorageError
+from edged.mqtt.packet import Outgoing
+from edged.serving import effects, events
+from edged.serving.effects import LEDGER_OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from edged.daemon.notes import Notes
+    from edged.engine.supervisor import Supervisor
+    from edged.mqtt.session import Session
+    from edged.mqtt.topics import Topics
+    from edged.serving.dispatcher import Dispatcher
+    from edged.serving.effects import LedgerOp
+    from edged.serving.request import Request
+
+JSON = "application/json"
+
+
+class Outbound:
+    """Hands each effect to the room that can perform it.
+
+    Args:
+        commit: Writes ledger operations in one transaction, off the loop; raises StorageError.
+        dispatcher: Is told when the ledger fails.
+        engine: The child's supervisor; None where no model could be loaded.
+        session: The broker.
+        topics: The topic tree.
+        notes: Journal, meter and health.
+        reply_expiry_s: Seconds a broker keeps a reply for an absent client.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root hands over every room
+        self,
+        *,
+        commit: Callable[[Sequence[LedgerOp]], Awaitable[None]],
+        dispatcher: Dispatcher,
+        engine: Supervisor | None,
+        session: Session,
+        topics: Topics,
+        notes: Notes,
+        reply_expiry_s: int,
+    ) -> None:
+        self._commit = commit
+        self._dispatcher = dispatcher
+        self._engine = engine
+        self._session = session
+        self._topics = topics
+        self._notes = notes
+        self._reply_expiry_s = reply_expiry_s
+        self._doers: dict[type, Callable[[Any, float], None]] = {
+            effects.Acknowledge: self._acknowledge,
+            effects.Submit: self._submit,
+            effects.CancelRun: self._cancel,
+            effects.SendReply: self._reply,
+            effects.SendDelta: self._delta,
+            effects.SendProgress: self._progress,
+            effects.Finished: notes.finished,
+            effects.Noted: notes.noted,
+        }
+
+    async def perform(self, batch: Sequence[effects.Effect], now: float) -> None:
+        """Commits the batch's ledger effects in one transaction, then performs the others.
+
+        A ledger that fails costs durability, not the requests: the rest is performed all the same.
+        """
+        ledger = [effect for effect in batch if isinstance(effect, LEDGER_OPS)]
+        others: list[effects.Effect] = [
+            effect for effect in batch if not isinstance(effect, LEDGER_OPS)
+        ]
+        if ledger:
+            others += await self._write(ledger, now)
+        for effect in others:
+            self._doers[type(effect)](effect, now)
+
+    async def _write(self, ops: Sequence[LedgerOp], now: float) -> list[effects.Effect]:
+        try:
+            await self._commit(ops)
+        except StorageError as error:
+            self._notes.ledger_lost(str(error), now)
+            # From memory only, the dispatcher asks for no more ledger effects.
+            return self._dispatcher.on(events.LedgerLost(), now)
+        return []
+
+    def _acknowledge(self, effect: effects.Acknowledge, now: float) -> None:
+        del now
+        if effect.ticket.qos:
+            self._session.acknowledge(effect.ticket.connection, effect.ticket.mid)
+
+    def _submit(self, effect: effects.Submit, now: float) -> None:
+        del now
+        if self._engine is not None:
+            self._engine.submit(generate(effect.request))
+
+    def _cancel(self, effect: effects.CancelRun, now: float) -> None:
+        del now
+        if self._engine is not None:
+            self._engine.cancel(effect.key)
+
+    def _reply(self, effect: effects.SendReply, now: float) -> None:
+        del now
+        # A refusal has no row, so nothing asks for its confirmation: any tag that is new will do.
+        tag = effect.key or f"refused/{secrets.token_hex(8)}"
+        outgoing = Outgoing(
+            topic=effect.reply_to or self._topics.reply(effect.request_id),
+            payload=effect.payload,
+            qos=1,
+            correlation=effect.correlation,
+            content_type=JSON,
+            expiry_s=self._reply_expiry_s,
+            tag=tag,
+        )
+        self._session.publish(outgoing)
+
+    def _delta(self, effect: effects.SendDelta, now: float) -> None:
+        del now
+        payload: dict[str, object] = {"seq": effect.seq, "delta": effect.delta}
+        if effect.done:
+            payload["done"] = True
+        self._tell(self._topics.stream(effect.id), payload)
+
+    def _progress(self, effect: effects.SendProgress, now: float) -> None:
+        del now
+        self._tell(self._topics.progress(effect.id), {"phase": effect.phase, **effect.fields})
+
+    def _tell(self, topic: str, payload: dict[str, object]) -> None:
+        self._session.publish(Outgoing(topic=topic, payload=msgspec.json.encode(payload)))
+
+
+def generate(request: Request) -> frames.Generate:
+    """A request as the child reads it: no client, no topic, nothing but the work."""
+    sampling = request.sampling
+    turns = tuple(frames.Message(role=turn.role, content=turn.content) for turn in request.messages)
+    return frames.Generate(
+        key=request.key,
+        messages=turns,
+        max_tokens=request.max_tokens,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        min_p=sampling.min_p,
+        repeat_penalty=sampling.repeat_penalty,
+        seed=sampling.seed,
+        stop=request.stop,
+    )

@@ -1,0 +1,144 @@
+"""One life of the child process: its birth, its socket, its stderr and its death."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+from edged.engine.frames import MAX_FRAME_BYTES
+from edged.engine.stderr import StderrLines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from edged.clock import Clock
+
+# One Generate of the largest size plus whatever is small; a child that reads nothing for so long
+# is not one to keep.
+MAX_UNSENT_BYTES = 2 * MAX_FRAME_BYTES
+READ_BYTES = 1 << 16
+# The child gets no secret and no surprise: only what finds its code and its shared libraries.
+_INHERITED = frozenset({"PYTHONPATH", "LLAMA_CPP_LIB_PATH", "LD_LIBRARY_PATH"})
+_INHERITED_PREFIXES = ("OMP_", "GOMP_")
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The few variables of `environ` that the child needs."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
+    return {**kept, "LANG": "C.UTF-8"}
+
+
+class Child:
+    """A running child; made by `spawn`, ended by `reap`, and never left to itself."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._lines = StderrLines()
+        self._stderr: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def spawn(
+        cls,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        log: Callable[[str], None],
+        clock: Clock,
+    ) -> Child:
+        """Execute `argv` plus the number of its socket.
+
+        Raises:
+            OSError: The program cannot be executed, or no descriptor or process is to be had.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *argv,
+                    str(theirs.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
+                    pass_fds=(theirs.fileno(),),
+                    env=dict(environment),
+                )
+            except BaseException:
+                ours.close()
+                raise
+        child = cls(process, *await asyncio.open_unix_connection(sock=ours))
+        child._stderr = asyncio.create_task(child._forward(log, clock), name="engine stderr")
+        return child
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def last_words(self) -> str:
+        """The last line it wrote to stderr."""
+        return self._lines.last
+
+    def send(self, data: bytes) -> bool:
+        """Queue bytes without ever blocking; False when it has stopped reading."""
+        if self._writer.transport.get_write_buffer_size() + len(data) > MAX_UNSENT_BYTES:
+            return False
+        self._writer.write(data)
+        return True
+
+    async def read(self) -> bytes:
+        """The next bytes from it; empty when it closed its socket."""
+        try:
+            return await self._reader.read(READ_BYTES)
+        except ConnectionError:
+            return b""
+
+    def kill(self) -> None:
+        """SIGKILL, which also ends a stopped process."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def reap(self, grace_s: float) -> tuple[str | None, int | None]:
+        """Wait for its end, by force after `grace_s`.
+
+        Returns:
+            The name of the signal that ended it, or its exit status.
+        """
+        try:
+            status = await asyncio.wait_for(self._process.wait(), grace_s)
+        except TimeoutError:
+            self.kill()
+            status = await self._process.wait()
+        if self._stderr is not None:
+            await self._stderr
+        return (signal.Signals(-status).name, None) if status < 0 else (None, status)
+
+    def close(self) -> None:
+        """Give up the descriptors, and the process if it still runs."""
+        self.kill()
+        self._writer.transport.abort()
+        if self._stderr is not None:
+            self._stderr.cancel()
+
+    async def _forward(self, log: Callable[[str], None], clock: Clock) -> None:
+        stream = self._process.stderr
+        while stream is not None and (data := await stream.read(READ_BYTES)):
+            for line in self._lines.feed(data, clock.monotonic()):
+                log(line)
+            # A flood keeps the buffer full, and a read from a full buffer never yields.
+            await asyncio.sleep(0)
+        for line in self._lines.close(clock.monotonic()):
+            log(line)

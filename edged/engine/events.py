@@ -1,0 +1,45 @@
+"""What the engine tells the daemon, besides the child's own frames."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from edged.engine.frames import Delta, Done, Failed, Load, Loading, Prefill, Ready
+
+During = Literal["load", "idle", "prefill", "decode"]
+
+
+class EngineUp(msgspec.Struct, frozen=True, kw_only=True):
+    """The child is ready for a Generate."""
+
+    ready: Ready
+    load: Load
+
+
+class EngineDied(msgspec.Struct, frozen=True, kw_only=True):
+    """The child is gone and reaped, or could not be started.
+
+    Attributes:
+        signal: What ended it ("SIGSEGV"), ours included; None if it exited by itself.
+        code: Its exit status, or None if a signal ended it or it never ran.
+        reason: The signal's name, "exit N", "stalled", "load_timeout", "bad_frame", "spawn",
+            or the code of its LoadFailed.
+        message: One line for a person: what it did wrong, or its last words on stderr.
+        key: The run it took along.
+        tokens_done: Tokens of that run which had arrived.
+        retry_in: Seconds until it is started again; None when it will not be (FATAL).
+    """
+
+    signal: str | None
+    code: int | None
+    reason: str
+    message: str
+    during: During
+    key: str | None
+    tokens_done: int
+    retry_in: float | None
+
+
+EngineEvent = EngineUp | EngineDied | Loading | Prefill | Delta | Done | Failed

@@ -1,0 +1,120 @@
+"""The only place where edged reads whole files and replaces them.
+
+After a power cut a file written here is the old one or the new one, byte for byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING
+
+from edged.errors import StorageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CHUNK = 1 << 20  # bytes asked of the kernel at a time
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The whole file, if it is a regular one of at most `limit` bytes.
+
+    Raises:
+        StorageError: It is not, or cannot be read; `errno` tells the reason if the system gave one.
+    """
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise _fault(path, "cannot be read", error) from error
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _fault(path, "is not a regular file")
+        return _read(handle, path, limit)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise _fault(path, "cannot be read", error) from error
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace the file by one with these bytes, or leave it as it was.
+
+    Args:
+        path: A regular file or nothing; its folder must exist.
+        data: All of the new content.
+        mode: Permission bits of the new file, whatever the umask.
+
+    Raises:
+        StorageError: Nothing was replaced, or (if only the folder could not be synced) the new
+            content is in place but might not survive a power cut.
+    """
+    try:
+        _refuse_special(path)
+        temp = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+        try:
+            _write_temp(temp, data, mode)
+            os.replace(temp, path)  # noqa: PTH105 - tests break each call of this one module
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temp)  # noqa: PTH108 - as above
+            raise
+        sync_folder(path.parent)
+    except StorageError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _fault(path, "cannot be written", error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut; raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _read(handle: int, path: Path, limit: int) -> bytes:
+    data = bytearray()
+    # sizes in /proc and of a growing file are not to be trusted, so the bytes are counted
+    while chunk := os.read(handle, min(_CHUNK, limit + 1 - len(data))):
+        data += chunk
+        if len(data) > limit:
+            raise _fault(path, f"is larger than {limit} bytes")
+    return bytes(data)
+
+
+def _refuse_special(path: Path) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):  # a rename would turn a link or device into a plain file
+        raise _fault(path, "is not a regular file, so it is not replaced")
+
+
+def _write_temp(temp: Path, data: bytes, mode: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(temp, flags, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fchmod(handle, mode)
+        os.fsync(handle)  # before the rename, else a power cut can leave a file of NULs
+    finally:
+        os.close(handle)
+
+
+def _fault(path: Path, what: str, error: Exception | None = None) -> StorageError:
+    if isinstance(error, OSError):
+        fault = StorageError(f"{path} {what}: {error.strerror}")
+        fault.errno = error.errno
+        return fault
+    return StorageError(f"{path} {what}" if error is None else f"{path} {what}: {error}")

@@ -1,0 +1,156 @@
+"""The metadata of a GGUF file that an engine sizes its memory by, each within sane bounds."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from edged.models.cursor import FLOAT32, INT32, STRING, UINT32, Array, bad
+
+MAX_BLOCKS = 512  # llama.cpp's LLAMA_MAX_LAYERS; at 0, 1000 and 2^31 it aborts or writes outside
+MAX_EMBEDDING = 1 << 18  # the largest models have 16,384
+MAX_CONTEXT = 1 << 27  # the longest claims are 10 million
+MAX_HEADS = 4096  # the largest models have 128
+MAX_EXPERTS = 512  # llama.cpp's LLAMA_MAX_EXPERTS
+MAX_TEXT = 256  # characters of a name; more is not shown anywhere
+
+_TOKENS = "tokenizer.ggml.tokens"
+# read by llama.cpp as arrays of this type and as long as the vocabulary
+_PER_TOKEN = {"tokenizer.ggml.scores": {FLOAT32}, "tokenizer.ggml.token_type": {INT32, UINT32}}
+
+
+class Geometry(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model is made of.
+
+    Attributes:
+        architecture: llama.cpp's name of its kind.
+        name: What its maker calls it, if they do.
+        n_ctx_train: Tokens of context it was trained for.
+        block_count: Blocks, 1 to 512.
+        embedding_length: Width of the residual stream.
+        head_counts: Query heads of each block; 0 in one without attention.
+        head_counts_kv: Key and value heads of each block.
+        key_length: Width of one key head; 0 where there is no attention.
+        value_length: Width of one value head.
+        n_vocab: Tokens of the vocabulary.
+        expert_count: Experts of each block; 0 in a dense model.
+        expert_used_count: Those that work on each token.
+        chat_template: Jinja source, untrusted; None if there is none.
+    """
+
+    architecture: str
+    name: str | None
+    n_ctx_train: int
+    block_count: int
+    embedding_length: int
+    head_counts: tuple[int, ...]
+    head_counts_kv: tuple[int, ...]
+    key_length: int
+    value_length: int
+    n_vocab: int
+    expert_count: int
+    expert_used_count: int
+    chat_template: str | None
+
+
+def geometry(values: dict[str, Any]) -> Geometry:
+    """Read and check what the keys say; raises `Bad`."""
+    architecture = _text(values, "general.architecture") or ""
+    if not architecture.isidentifier() and not architecture.replace("-", "").isalnum():
+        bad("general.architecture is missing or no name")
+    if values.get("split.count", 0) not in {0, 1}:
+        bad("one part of several; join them with llama-gguf-split --merge")
+    own = _Own(values, architecture)
+    blocks = own.number("block_count", 1, MAX_BLOCKS)
+    embedding = own.number("embedding_length", 1, MAX_EMBEDDING)
+    heads = own.per_block("attention.head_count", blocks, (0,) * blocks)
+    heads_kv = own.per_block("attention.head_count_kv", blocks, heads)
+    width = embedding // max(heads) if max(heads) else 0
+    experts = own.number("expert_count", 0, MAX_EXPERTS, 0)
+    own.epsilons()
+    return Geometry(
+        architecture=architecture,
+        name=_text(values, "general.name"),
+        n_ctx_train=own.number("context_length", 1, MAX_CONTEXT),
+        block_count=blocks,
+        embedding_length=embedding,
+        head_counts=heads,
+        head_counts_kv=heads_kv,
+        key_length=own.number("attention.key_length", 0, MAX_EMBEDDING, width),
+        value_length=own.number("attention.value_length", 0, MAX_EMBEDDING, width),
+        n_vocab=_vocabulary(values),
+        expert_count=experts,
+        expert_used_count=own.number("expert_used_count", min(1, experts), experts, 0),
+        chat_template=_text(values, "tokenizer.chat_template", None),
+    )
+
+
+class _Own:
+    """The keys of one architecture."""
+
+    def __init__(self, values: dict[str, Any], architecture: str) -> None:
+        self._values = values
+        self._prefix = architecture
+
+    def number(self, key: str, least: int, most: int, default: int | None = None) -> int:
+        """A whole number within bounds, or `default` where one is given and the key is not."""
+        full = f"{self._prefix}.{key}"
+        value = self._values.get(full, default)
+        if value is None:
+            bad(f"{full} is missing")
+        return _within(full, value, least, most)
+
+    def per_block(self, key: str, blocks: int, default: tuple[int, ...]) -> tuple[int, ...]:
+        """Heads of each block: one number for all, or an array."""
+        full = f"{self._prefix}.{key}"
+        value = self._values.get(full)
+        if value is None:
+            return default
+        if not isinstance(value, Array):
+            return (_within(full, value, 0, MAX_HEADS),) * blocks
+        if value.count != blocks:
+            bad(f"{full} has {value.count} elements for {blocks} blocks")
+        return tuple(_within(full, heads, 0, MAX_HEADS) for heads in value.values)
+
+    def epsilons(self) -> None:
+        """The norms divide by their root, so they are above zero."""
+        for key in ("layer_norm_rms_epsilon", "layer_norm_epsilon"):
+            full = f"{self._prefix}.attention.{key}"
+            value = self._values.get(full, 1.0)
+            if not isinstance(value, float) or not isfinite(value) or value <= 0:
+                bad(f"{full} is not a number above zero")
+
+
+def _within(key: str, value: object, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        bad(f"{key} is no whole number")
+    if not least <= value <= most:
+        bad(f"{key} is {value}; {least} to {most} are possible")
+    return value
+
+
+def _text(values: dict[str, Any], key: str, most: int | None = MAX_TEXT) -> str | None:
+    value = values.get(key)
+    if value is not None and not isinstance(value, str):
+        bad(f"{key} is no text")
+    return value if value is None or most is None else value[:most]
+
+
+def _vocabulary(values: dict[str, Any]) -> int:
+    tokens = values.get(_TOKENS)
+    if not isinstance(tokens, Array) or tokens.kind != STRING or tokens.count == 0:
+        bad(f"{_TOKENS} is missing or no list of texts")
+    for key, kinds in _PER_TOKEN.items():
+        found = values.get(key)
+        if found is None:
+            continue
+        if not isinstance(found, Array) or found.kind not in kinds:
+            bad(f"{key} has elements of the wrong type")
+        if found.count != tokens.count:
+            bad(f"{key} has {found.count} elements for {tokens.count} tokens")
+    merges = values.get("tokenizer.ggml.merges")
+    if merges is not None and not (isinstance(merges, Array) and merges.kind == STRING):
+        bad("tokenizer.ggml.merges is no list of texts")
+    return int(tokens.count)

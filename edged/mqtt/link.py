@@ -1,0 +1,280 @@
+"""One connection to the broker, from CONNECT to its end, as a small state machine.
+
+The network thread calls `drive`. Everything else is called under the session's lock.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from edged.mqtt import receipts
+from edged.mqtt.connect import OFFLINE, ONLINE, WILL_QOS, keepalive
+from edged.mqtt.failure import Failure
+from edged.mqtt.packet import Connected, Granted, Incoming, Outgoing, Refused, Taken
+from edged.mqtt.wire import ConnAck, Lost, Note, PubAck, SubAck, Wire
+
+if TYPE_CHECKING:
+    import threading
+
+    from edged.clock import Clock
+    from edged.mqtt.courier import Courier
+    from edged.mqtt.outbox import Entry, Outbox
+    from edged.mqtt.topics import Topics
+    from edged.settings import MqttConfig
+
+NO_ANSWER = Failure(code="no_answer", text="the broker takes the connection but does not answer")
+# The broker sends a retained message right behind the SUBACK; if none came by then, none is.
+RECEIPT_WAIT_S = 1.0
+# A refused subscription is asked for again: whoever mends the ACL need not restart us.
+RESUBSCRIBE_S = 30.0
+# Nothing needs us sooner than the keepalive; this is how late its checks may be.
+IDLE_S = 2.0
+IDLE_SHARE = 0.125
+# While a connection is made or ended, others wait for us.
+BUSY_S = 0.1
+LEAVE_S = 0.5
+
+
+class Phase(Enum):
+    """Where a connection is in its life."""
+
+    OPENING = auto()  # CONNECT is sent
+    SUBSCRIBING = auto()  # CONNACK came; waiting for SUBACK and, perhaps, the receipts
+    UP = auto()
+    CLOSING = auto()  # `offline` is published; waiting for the last PUBACK
+    LEAVING = auto()  # DISCONNECT is queued
+    ENDED = auto()
+
+
+class Desk(Struct, eq=False):
+    """What outlives a connection, and the lock that guards it."""
+
+    config: MqttConfig
+    topics: Topics
+    clock: Clock
+    courier: Courier
+    outbox: Outbox
+    receipts: receipts.Receipts
+    lock: threading.RLock
+    receive_maximum: int
+    dropped_in: int = 0
+    dropped_out: int = 0
+
+
+class Link:
+    """A connection and its number."""
+
+    def __init__(self, desk: Desk, number: int) -> None:
+        self.number = number
+        self.was_up = False
+        self._desk = desk
+        self._wire = Wire(desk.config, desk.topics, number)
+        self._phase = Phase.OPENING
+        self._failure: Failure | None = None
+        self._deadline = 0.0
+        self._session_present = False
+        self._packet_limit = 0
+        self._asked: dict[int, tuple[str, ...]] = {}
+        self._denied: set[str] = set()
+        self._retry_at = 0.0
+        self._receipt_until: float | None = None  # None: not waiting for a list
+        self._idle_s = min(IDLE_S, keepalive(desk.config) * IDLE_SHARE)
+
+    @property
+    def up(self) -> bool:
+        """Whether messages flow."""
+        return self._phase is Phase.UP
+
+    def drive(self, password: bytes | None) -> Failure | None:
+        """Live from CONNECT to the end; why it ended, None if we wanted it."""
+        try:
+            failure = self._wire.open(password, self._desk.receive_maximum)
+            if failure is not None:
+                return failure
+            self._deadline = self._now() + self._desk.config.connect_timeout_s
+            while self._phase is not Phase.ENDED:
+                self._step()
+        finally:
+            with self._desk.lock:
+                self._phase = Phase.ENDED
+                self._wire.close()
+        return self._failure
+
+    def publish(self, outgoing: Outgoing) -> None:
+        """Send a message with QoS 0 now or never."""
+        if self._phase is not Phase.UP or self._wire.clogged():
+            self._desk.dropped_out += 1
+        else:
+            self._wire.publish(outgoing)
+
+    def flush(self) -> None:
+        """Write what the outbox has ready."""
+        if self._phase not in {Phase.UP, Phase.CLOSING}:
+            return
+        while (entry := self._desk.outbox.next()) is not None:
+            self._write(entry)
+        for mid in self._desk.outbox.due():
+            self._wire.acknowledge(mid)
+
+    def close(self, deadline: float) -> None:
+        """Announce `offline` and leave, at `deadline` (monotonic seconds) at the latest."""
+        if self._phase is Phase.UP:
+            self._announce(OFFLINE)
+            self._phase, self._deadline = Phase.CLOSING, deadline
+            self.flush()
+        elif self._phase in {Phase.OPENING, Phase.SUBSCRIBING}:
+            self._leave(with_will=True)
+
+    def _now(self) -> float:
+        return self._desk.clock.monotonic()
+
+    def _step(self) -> None:
+        notes = self._wire.pump(self._patience())
+        with self._desk.lock:
+            for note in notes:
+                self._handle(note)
+            self._tick(self._now())
+            self.flush()
+        if self._desk.courier.full:
+            self._desk.courier.wait_for_room()
+
+    def _patience(self) -> float:
+        if self._phase is Phase.UP:
+            return self._idle_s
+        return max(0.0, min(BUSY_S, self._deadline - self._now()))
+
+    def _handle(self, note: Note) -> None:
+        match note:
+            case Incoming():
+                self._on_message(note)
+            case PubAck(mid, refused):
+                self._on_puback(mid, refused)
+            case SubAck(mid, refusals):
+                self._on_suback(self._asked.pop(mid, ()), refusals)
+            case ConnAck():
+                self._on_connack(note)
+            case Lost(failure):
+                self._end(None if self._phase is Phase.LEAVING else failure)
+
+    def _tick(self, now: float) -> None:
+        match self._phase:
+            case Phase.OPENING | Phase.SUBSCRIBING if now >= self._deadline:
+                self._end(NO_ANSWER)
+            case Phase.SUBSCRIBING if self._receipt_until is not None:
+                if now >= self._receipt_until:
+                    self._on_receipts(())
+            case Phase.UP if self._denied and now >= self._retry_at:
+                self._subscribe(tuple(self._denied))
+            case Phase.CLOSING if not self._desk.outbox:
+                self._leave(with_will=False)
+            case Phase.CLOSING if now >= self._deadline:
+                self._leave(with_will=True)
+            case Phase.LEAVING if not self._wire.alive or now >= self._deadline:
+                self._end(None)
+
+    def _end(self, failure: Failure | None) -> None:
+        if self._phase is not Phase.ENDED:
+            self._phase, self._failure = Phase.ENDED, failure
+
+    def _leave(self, *, with_will: bool) -> None:
+        self._phase, self._deadline = Phase.LEAVING, self._now() + LEAVE_S
+        self._wire.leave(with_will=with_will)
+
+    def _on_connack(self, note: ConnAck) -> None:
+        if note.failure is not None:
+            self._end(note.failure)
+        if self._phase is not Phase.OPENING:
+            return
+        self._phase = Phase.SUBSCRIBING
+        self._session_present = note.session_present
+        self._packet_limit = note.packet_limit
+        self._desk.outbox.begin(note.receive_maximum)
+        if self._desk.outbox.replies:
+            self._receipt_until = self._deadline
+            self._asked[self._wire.subscribe((self._desk.topics.receipt,), 0)] = ()
+        self._subscribe(self._desk.topics.subscriptions())
+
+    def _subscribe(self, filters: tuple[str, ...]) -> None:
+        self._retry_at = self._now() + RESUBSCRIBE_S
+        self._asked[self._wire.subscribe(filters, 1)] = filters
+
+    def _on_suback(self, filters: tuple[str, ...], refusals: tuple[str | None, ...]) -> None:
+        if not filters and self._receipt_until is not None:
+            if refusals == (None,):
+                self._receipt_until = self._now() + RECEIPT_WAIT_S
+            else:
+                self._on_receipts(())
+        for name, refused in zip(filters, refusals, strict=False):
+            if refused is not None and name not in self._denied:
+                self._denied.add(name)
+                self._desk.courier.send(Refused(topic=name, reason=refused))
+            elif refused is None and name in self._denied:
+                self._denied.remove(name)
+                self._desk.courier.send(Granted(topic=name))
+        self._rise()
+
+    def _on_receipts(self, listed: tuple[str, ...]) -> None:
+        """What the broker took before this connection need not be sent again."""
+        self._receipt_until = None
+        self._wire.unsubscribe(self._desk.topics.receipt)
+        self._desk.receipts.adopt(listed)
+        for tag in self._desk.outbox.withdraw(lambda tag: receipts.digest(tag) in listed):
+            self._desk.courier.send(Taken(tag=tag))
+        self._rise()
+
+    def _rise(self) -> None:
+        if self._phase is not Phase.SUBSCRIBING or self._asked or self._receipt_until is not None:
+            return
+        self._phase, self.was_up = Phase.UP, True
+        self._announce(ONLINE)
+        self.flush()
+        refused = tuple(sorted(self._denied))
+        self._desk.courier.send(
+            Connected(
+                connection=self.number, session_present=self._session_present, refused=refused
+            )
+        )
+
+    def _announce(self, payload: bytes) -> None:
+        topic = self._desk.topics.availability
+        self._desk.outbox.put(Outgoing(topic=topic, payload=payload, qos=WILL_QOS, retain=True))
+
+    def _on_message(self, message: Incoming) -> None:
+        desk = self._desk
+        if message.topic == desk.topics.receipt:
+            if self._receipt_until is not None:
+                self._on_receipts(receipts.parse(message.payload))
+        elif desk.topics.parse(message.topic) is None:
+            if message.qos:  # a subscription that an older version left in the session
+                desk.outbox.acknowledge(message.mid)
+        elif message.qos == 0 and (desk.courier.full or desk.outbox.congested):
+            desk.dropped_in += 1
+        else:
+            desk.courier.send(message)
+
+    def _on_puback(self, mid: int, refused: str | None) -> None:
+        outgoing = self._desk.outbox.confirmed(mid)
+        if outgoing is not None:
+            self._settle(outgoing, refused)
+
+    def _settle(self, outgoing: Outgoing, refused: str | None) -> None:
+        if refused is not None:
+            self._desk.courier.send(Refused(topic=outgoing.topic, reason=refused))
+        if outgoing.tag is not None:
+            self._desk.courier.send(Taken(tag=outgoing.tag, refused=refused))
+
+    def _write(self, entry: Entry) -> None:
+        outgoing = entry.outgoing
+        if outgoing.size > self._packet_limit:
+            # Sent, it would end this connection and every one after it.
+            self._desk.outbox.discard(entry)
+            self._settle(outgoing, "larger than the broker's packet limit")
+            return
+        self._desk.outbox.sent(entry, self._wire.publish(outgoing))
+        if outgoing.tag is not None:
+            written = self._desk.receipts.written(outgoing.tag)
+            topic = self._desk.topics.receipt
+            self._wire.publish(Outgoing(topic=topic, payload=written, retain=True))

@@ -1,0 +1,151 @@
+"""The topic tree: what we read, what we write, and where a stranger may send us."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Kind = Literal["request", "cancel", "command"]
+
+NODE = re.compile(r"[a-z0-9_-]{1,32}")
+# What may stand in a topic as it is. Anything else is replaced by its digest, so that an id
+# from the wire can neither add a level nor a wildcard.
+PLAIN_LEVEL = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}")
+DIGEST_BYTES = 16
+# MQTT allows 65,535 bytes; nobody needs them, and every subscriber's broker walks the levels.
+MAX_REPLY_TOPIC_BYTES = 256
+MAX_REPLY_TOPIC_LEVELS = 8
+ROOT = "edged"
+# Every node of a fleet reads this one, so a reply there would be answered in turn.
+FLEET_REQUEST = f"{ROOT}/any/request"
+SHARE = f"$share/{ROOT}/"
+# A retained message on homeassistant/**/config invents entities in somebody's house.
+DISCOVERY_ROOT = "homeassistant"
+DISCOVERY_LEAF = "config"
+
+
+class Inbound(Struct, frozen=True, kw_only=True):
+    """What an incoming topic means.
+
+    Attributes:
+        kind: Which of the topics we read.
+        name: The persona of a request or the verb of a command; None without one.
+    """
+
+    kind: Kind
+    name: str | None = None
+
+
+def level(text: str) -> str:
+    """`text` as one topic level: itself if harmless, else `~` and its digest."""
+    if PLAIN_LEVEL.fullmatch(text):
+        return text
+    raw = text.encode("utf-8", "surrogatepass")
+    return "~" + hashlib.blake2b(raw, digest_size=DIGEST_BYTES).hexdigest()
+
+
+class Topics:
+    """The topics of one node.
+
+    Args:
+        node: The node's name, `[a-z0-9_-]{1,32}`.
+        reply_prefixes: Where else a request may want its reply; taken literally.
+        fleet: Also read requests that any node may answer (MQTT 5 only).
+
+    Raises:
+        ValueError: `node` is not a node's name.
+    """
+
+    def __init__(
+        self, node: str, reply_prefixes: Iterable[str] = (), *, fleet: bool = False
+    ) -> None:
+        if not NODE.fullmatch(node) or node == "any":
+            message = f"not a node's name: {node!r}"
+            raise ValueError(message)
+        self.node = node
+        self._base = base = f"{ROOT}/{node}/"
+        self._fleet = fleet
+        self.request = base + "request"
+        self.cancel = base + "cancel"
+        self.command = base + "command"
+        self.event = base + "event"
+        self.availability = base + "availability"
+        self.state = base + "state"
+        self.selection = base + "selection"
+        self.info = base + "info"
+        self.receipt = base + "receipt"
+        self.discovery = f"{DISCOVERY_ROOT}/device/{ROOT}_{node}/{DISCOVERY_LEAF}"
+        request = Inbound(kind="request")
+        # `request/+` also matches an empty persona.
+        self._exact = {self.request: request, self.request + "/": request}
+        self._exact[self.cancel] = Inbound(kind="cancel")
+        if fleet:
+            self._exact[FLEET_REQUEST] = request
+        self._named: dict[str, Kind] = {self.request: "request", self.command: "command"}
+        self._replies = base + "reply/"
+        self._prefixes = (self._replies, *reply_prefixes)
+
+    def subscriptions(self) -> tuple[str, ...]:
+        """The filters to subscribe to, all with QoS 1."""
+        own = (self.request, f"{self.request}/+", self.cancel, f"{self.command}/+")
+        return (*own, SHARE + FLEET_REQUEST) if self._fleet else own
+
+    def parse(self, topic: str) -> Inbound | None:
+        """What a message on `topic` asks for; None if we do not read it."""
+        if topic in self._exact:
+            return self._exact[topic]
+        head, _, name = topic.rpartition("/")
+        kind = self._named.get(head)
+        if kind is None or not name:
+            return None
+        return Inbound(kind=kind, name=name)
+
+    def reply(self, request_id: str) -> str:
+        """Where the reply goes if the request names no other topic."""
+        return self._replies + level(request_id)
+
+    def stream(self, request_id: str) -> str:
+        """Where the deltas of a streamed reply go."""
+        return f"{self._base}stream/{level(request_id)}"
+
+    def progress(self, request_id: str) -> str:
+        """Where a request's progress goes."""
+        return f"{self._base}progress/{level(request_id)}"
+
+    def result(self, verb: str) -> str:
+        """Where a command's result goes."""
+        return f"{self.command}/{level(verb)}/result"
+
+    def may_reply_to(self, topic: str) -> bool:
+        """Whether a stranger may have us publish on `topic`.
+
+        A daemon that publishes wherever it is told is a confused deputy: it would invent
+        entities in Home Assistant, or prompt itself or another node for ever.
+        """
+        prefix = next((p for p in self._prefixes if topic.startswith(p)), None)
+        return prefix is not None and topic != prefix and _literal(topic) and not _spoken_for(topic)
+
+
+def _literal(topic: str) -> bool:
+    """Whether it is an ordinary topic: printable, short, no wildcard, no odd level."""
+    # isprintable refuses NUL, controls, line separators, bidi marks and lone surrogates.
+    if not topic.isprintable() or "+" in topic or "#" in topic or topic.startswith("$"):
+        return False
+    levels = topic.split("/")
+    if len(levels) > MAX_REPLY_TOPIC_LEVELS or any(x in {"", ".", ".."} for x in levels):
+        return False
+    return len(topic.encode()) <= MAX_REPLY_TOPIC_BYTES
+
+
+def _spoken_for(topic: str) -> bool:
+    """Whether the topic has a meaning of its own, for any node or for Home Assistant."""
+    levels = topic.split("/")
+    if levels[0] == ROOT:
+        return len(levels) < 4 or levels[2] != "reply"  # noqa: PLR2004 - edged/<node>/reply/<id>
+    return levels[0] == DISCOVERY_ROOT and levels[-1] == DISCOVERY_LEAF

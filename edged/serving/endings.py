@@ -1,0 +1,86 @@
+"""Runs coming to their end: done, failed, cut, or dead with their engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edged.serving import replies
+from edged.serving.effects import CancelRun, MarkWaiting
+
+if TYPE_CHECKING:
+    from edged.serving.effects import Effect
+    from edged.serving.events import Completed, DrainOver, EngineLost, RunFailed
+    from edged.serving.request import ReplyError
+    from edged.serving.running import Run
+    from edged.serving.state import State
+
+# A request that ran at two deaths of the daemon is likelier their cause than their victim.
+MAX_ATTEMPTS = 2
+
+
+def completed(state: State, event: Completed, now: float) -> list[Effect]:
+    """The engine ended a run."""
+    run = state.running.end(event.key)
+    if run is None:
+        return []
+    if event.finish_reason != "cancelled":
+        state.served(now - run.started_at)
+    return state.conclude_run(run, replies.completed(run, event, now, state.variant), now)
+
+
+def run_failed(state: State, event: RunFailed, now: float) -> list[Effect]:
+    """The engine could not do a run and lives."""
+    run = state.running.end(event.key)
+    if run is None:
+        return []
+    return state.conclude_run(run, replies.failed(run, event, now, state.variant), now)
+
+
+def engine_lost(state: State, event: EngineLost, now: float) -> list[Effect]:
+    """The engine died: what it had in hand may be the reason, so that is not tried again."""
+    state.ready = False
+    effects: list[Effect] = []
+    for run in state.running.take_all():
+        in_hand = run.touched or run.job.request.key == event.key
+        if in_hand or run.cancelled or run.job.attempts >= MAX_ATTEMPTS:
+            effects += _cut(state, run, replies.engine_died(event), now, event.tokens_done)
+        else:
+            effects += _requeue(state, run, run.job.attempts, now)
+    if event.retry_in is None:
+        state.fatal = event.reason
+        effects += _give_up(state, event, now)
+    return effects
+
+
+def drain_over(state: State, _event: DrainOver, now: float) -> list[Effect]:
+    """The daemon goes: what runs waits for its next start, where the ledger can hold it."""
+    effects: list[Effect] = []
+    for run in state.running.take_all():
+        if run.cancelled or state.memory_only:
+            effects += _cut(state, run, replies.SHUTTING_DOWN, now)
+        else:
+            # Being cut is not the request's fault: this run does not count.
+            effects += _requeue(state, run, run.job.attempts - 1, now)
+        effects.append(CancelRun(key=run.job.request.key))
+    return effects
+
+
+def _cut(state: State, run: Run, error: ReplyError, now: float, tokens: int = 0) -> list[Effect]:
+    reply = replies.cut(run, error, now, state.variant, tokens)
+    return state.conclude_run(run, reply, now)
+
+
+def _requeue(state: State, run: Run, attempts: int, now: float) -> list[Effect]:
+    run.job.attempts = attempts
+    state.wait(run.job, now, None, front=True)
+    return [MarkWaiting(key=run.job.request.key, attempts=attempts)]
+
+
+def _give_up(state: State, event: EngineLost, now: float) -> list[Effect]:
+    """Nobody will serve those who wait; while draining the next start may."""
+    effects: list[Effect] = []
+    if not state.draining:
+        for job in state.waiting():
+            reply = replies.unserved(job, replies.unavailable(event), now)
+            effects += state.conclude(job, reply, now)
+    return effects

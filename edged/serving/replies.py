@@ -1,0 +1,140 @@
+"""The words of every terminal reply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edged.serving.request import Reply, ReplyError, Timings, Usage
+from edged.serving.text import plain
+
+if TYPE_CHECKING:
+    from edged.serving.events import Completed, EngineLost, RunFailed
+    from edged.serving.running import Job, Run
+
+SHUTTING_DOWN = ReplyError(code="shutting_down", message="the daemon is stopping")
+INTERRUPTED = ReplyError(
+    code="engine_died", message="interrupted in each of its runs, not tried again"
+)
+
+
+def refused(request_id: str, code: str, message: str, retry_after_s: float | None = None) -> Reply:
+    """Nothing was accepted."""
+    error = ReplyError(code=code, message=plain(message), retry_after_s=retry_after_s)
+    return Reply(id=request_id, status="rejected", error=error)
+
+
+def completed(run: Run, event: Completed, now: float, variant: str | None) -> Reply:
+    """The engine ended the run: as it should, or because somebody asked."""
+    cancelled = event.finish_reason == "cancelled"
+    by_size = cancelled and run.full and not run.cancelled
+    return Reply(
+        id=run.job.request.id,
+        status="cancelled" if cancelled and not by_size else "ok",
+        text=run.text,
+        finish_reason="length" if by_size else event.finish_reason,
+        usage=event.usage,
+        timings=_timings(run, event, now),
+        variant=variant,
+    )
+
+
+def cancelled_early(job: Job, now: float) -> Reply:
+    """Somebody asked for the end of a request that was waiting."""
+    return Reply(
+        id=job.request.id, status="cancelled", finish_reason="cancelled", timings=_waited(job, now)
+    )
+
+
+def expired(job: Job, now: float) -> Reply:
+    """It could not start in time."""
+    message = f"not started within {job.request.expires_in:g} s"
+    error = ReplyError(code="expired", message=message)
+    return Reply(id=job.request.id, status="expired", error=error, timings=_waited(job, now))
+
+
+def unserved(job: Job, error: ReplyError, now: float, *, rejected: bool = False) -> Reply:
+    """It waited in vain."""
+    return Reply(
+        id=job.request.id,
+        status="rejected" if rejected else "failed",
+        error=error,
+        timings=_waited(job, now),
+    )
+
+
+def cut(run: Run, error: ReplyError, now: float, variant: str | None, tokens: int = 0) -> Reply:
+    """The run ended without a word from the engine; what there is of the text goes along.
+
+    Args:
+        run: What was cut.
+        error: Why; a run that was to be cancelled anyway counts as cancelled instead.
+        now: Seconds of the dispatcher's clock.
+        variant: What ran it.
+        tokens: Tokens made, if somebody knows better than the run.
+    """
+    total = _ms(now - run.job.accepted_at)
+    return Reply(
+        id=run.job.request.id,
+        status="cancelled" if run.cancelled else "failed",
+        text=run.text,
+        finish_reason="cancelled" if run.cancelled else None,
+        usage=Usage(
+            prompt_tokens=run.prompt_tokens,
+            cached_tokens=0,
+            completion_tokens=max(run.tokens, tokens),
+        ),
+        timings=Timings(queue_ms=_queue_ms(run), total_ms=total),
+        variant=variant,
+        error=None if run.cancelled else error,
+    )
+
+
+def failed(run: Run, event: RunFailed, now: float, variant: str | None) -> Reply:
+    """The engine could not do this one; if it never began, that is a rejection."""
+    error = ReplyError(code=plain(event.code), message=plain(event.message))
+    if event.code == "prompt_too_long":
+        return unserved(run.job, error, now, rejected=True)
+    return cut(run, error, now, variant)
+
+
+def engine_died(event: EngineLost) -> ReplyError:
+    """The error of a run whose engine died."""
+    return ReplyError(
+        code="engine_died", message=plain(f"the engine died in {event.during}: {event.reason}")
+    )
+
+
+def unavailable(event: EngineLost) -> ReplyError:
+    """The error of all that wait for an engine that will not come back."""
+    return ReplyError(
+        code="unavailable", message=plain(f"the engine is out of service: {event.reason}")
+    )
+
+
+def _timings(run: Run, event: Completed, now: float) -> Timings:
+    queue = _queue_ms(run)
+    read = event.usage.prompt_tokens - event.usage.cached_tokens
+    return Timings(
+        queue_ms=queue,
+        ttft_ms=None if event.ttft_ms is None else round(queue + event.ttft_ms, 1),
+        prompt_per_second=_rate(read, event.prompt_ms),
+        predicted_per_second=_rate(event.usage.completion_tokens, event.predicted_ms),
+        total_ms=_ms(now - run.job.accepted_at),
+    )
+
+
+def _waited(job: Job, now: float) -> Timings:
+    waited = _ms(now - job.accepted_at)
+    return Timings(queue_ms=waited, total_ms=waited)
+
+
+def _queue_ms(run: Run) -> float:
+    return _ms(run.started_at - run.job.accepted_at)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _rate(tokens: int, ms: float) -> float | None:
+    return round(1000 * tokens / ms, 2) if ms > 0 and tokens > 0 else None

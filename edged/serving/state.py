@@ -1,0 +1,133 @@
+"""Everything the dispatcher knows; only its handlers write here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from edged.serving.admission import Load
+from edged.serving.backlog import Backlog
+from edged.serving.outcomes import Outcomes
+from edged.serving.positions import Positions
+from edged.serving.row import Row
+from edged.serving.running import Job, Run, Running, closing
+from edged.serving.window import MAX_REPLIES, DuplicateWindow
+
+if TYPE_CHECKING:
+    from edged.serving.effects import Effect
+    from edged.serving.request import Reply
+
+# What a run takes before one was seen: a prompt of 200 tokens and 80 tokens of reply on a Pi 5.
+FIRST_GUESS_S = 30.0
+# Share of the newest run in the mean: about the last ten runs count.
+NEWEST_SHARE = 0.2
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How much the dispatcher takes on.
+
+    Attributes:
+        capacity: The most that may wait.
+        per_client: The most that one client may have waiting.
+        slots: The most that run at once.
+        duplicate_window_s: Seconds for which a reply is remembered after the broker took it.
+        max_replies: The most replies remembered in that window.
+    """
+
+    capacity: int = 64
+    per_client: int = 48
+    slots: int = 1
+    duplicate_window_s: float = 600.0
+    max_replies: int = MAX_REPLIES
+
+
+class State:
+    """The desk at which the handlers work, one after the other.
+
+    Attributes:
+        settings: As given.
+        jobs: Accepted requests without a reply, by key: the waiting and the running.
+        backlog: The waiting ones, in their order.
+        running: The running ones.
+        outcomes: The answered ones.
+        positions: Tells those who wait.
+        variant: What the engine has loaded last.
+        ready: The engine takes requests.
+        fatal: Why the engine will not come back; None: it is there or will be.
+        paused: An owner pressed pause.
+        draining: The daemon is stopping.
+        memory_only: The ledger takes no writes.
+        mean_s: Mean seconds of a run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.jobs: dict[str, Job] = {}
+        self.backlog = Backlog()
+        self.running = Running(settings.slots)
+        window = DuplicateWindow(settings.duplicate_window_s, settings.max_replies)
+        self.outcomes = Outcomes(window)
+        self.positions = Positions(self.backlog, settings.slots)
+        self.variant: str | None = None
+        self.ready = False
+        self.fatal: str | None = None
+        self.paused = False
+        self.draining = False
+        self.memory_only = False
+        self.mean_s = FIRST_GUESS_S
+
+    def load(self, client: str) -> Load:
+        """What admission needs to know about a request of this client."""
+        return Load(
+            waiting=len(self.backlog),
+            waiting_of_client=self.backlog.of_client(client),
+            running=len(self.running),
+            capacity=self.settings.capacity,
+            per_client=self.settings.per_client,
+            slots=self.settings.slots,
+            unconfirmed=self.outcomes.window.unconfirmed,
+            avg_service_s=self.mean_s,
+            paused=self.paused,
+            draining=self.draining,
+            fatal=self.fatal,
+        )
+
+    def served(self, seconds: float) -> None:
+        """Count one run into the mean."""
+        self.mean_s += NEWEST_SHARE * (seconds - self.mean_s)
+
+    def wait(self, job: Job, now: float, deadline: float | None, *, front: bool = False) -> None:
+        """Let a job wait."""
+        self.jobs[job.request.key] = job
+        self.backlog.push(job.request, now, deadline, front=front)
+
+    def conclude(self, job: Job, reply: Reply, now: float) -> list[Effect]:
+        """Answer a job that waits or waited no more; it leaves all books but the window."""
+        key = job.request.key
+        self.backlog.remove(key)
+        del self.jobs[key]
+        return self.outcomes.conclude(job, reply, now)
+
+    def conclude_run(self, run: Run, reply: Reply, now: float) -> list[Effect]:
+        """Answer a run that has left `running`."""
+        return [*closing(run), *self.conclude(run.job, reply, now)]
+
+    def waiting(self) -> list[Job]:
+        """The jobs that wait, oldest push first."""
+        return [self.jobs[entry.request.key] for entry in self.backlog.entries()]
+
+    def rows(self, now: float) -> tuple[Row, ...]:
+        """All that the ledger should hold."""
+        open_rows = [
+            Row(
+                key=key,
+                state="waiting" if key in self.backlog else "running",
+                request=job.request,
+                attempts=job.attempts,
+                fingerprint=job.fingerprint,
+                age_s=max(0.0, now - job.accepted_at),
+            )
+            for key, job in self.jobs.items()
+        ]
+        return (*self.outcomes.rows(now), *open_rows)

@@ -1,0 +1,112 @@
+"""A supervisor over the fake or the real child, and the list of what it posted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from edged.clock import SystemClock
+from edged.engine.events import EngineDied, EngineUp
+from edged.engine.frames import Delta, Done, Failed, Generate, Load, Message
+from edged.engine.life import Timeouts
+from edged.engine.lifecycle import Policy
+from edged.engine.supervisor import WORKER, Settings, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from edged.engine.events import EngineEvent
+
+FAKE = Path(__file__).with_name("fake_engine.py")
+POCKET = Path(__file__).parents[2] / "edged" / "data" / "pocket.gguf"
+# Deaths are frequent here and waiting for them is not what is tested.
+QUICK = Policy(first_s=0.01, cap_s=0.05, fatal_deaths=5)
+PATIENCE_S = 30.0
+
+E = TypeVar("E", bound="EngineEvent")
+
+
+def script(tmp_path: Path, **fields: Any) -> Settings:
+    """Settings that run the fake engine with such a script; `timeouts` and `policy` are taken."""
+    timeouts = fields.pop("timeouts", Timeouts(load_s=10.0, stall_s=10.0, cancel_s=5.0, quit_s=2.0))
+    policy = fields.pop("policy", QUICK)
+    path = tmp_path / "script.json"
+    path.write_bytes(msgspec.json.encode(fields))
+    argv = (sys.executable, str(FAKE), str(path))
+    return Settings(argv=argv, timeouts=timeouts, policy=policy)
+
+
+def real(**fields: Any) -> Settings:
+    """Settings that run the real worker."""
+    return Settings(
+        **{"argv": WORKER, "policy": QUICK, "timeouts": Timeouts(load_s=30.0), **fields}
+    )
+
+
+def load(**fields: Any) -> Load:
+    return Load(**{"path": str(POCKET), "n_ctx": 512, "threads": 1, "threads_batch": 1, **fields})
+
+
+def prompt(text: str = "turn on the light", **fields: Any) -> Generate:
+    messages = (Message(role="user", content=text),)
+    defaults = {"key": "k", "messages": messages, "temperature": 0.0, "max_tokens": 16}
+    return Generate(**{**defaults, **fields})
+
+
+class Desk:
+    """Where the events arrive."""
+
+    def __init__(self) -> None:
+        self.events: list[EngineEvent] = []
+        self.lines: list[str] = []
+        self._news = asyncio.Event()
+        self._read = 0
+
+    def post(self, event: EngineEvent) -> None:
+        self.events.append(event)
+        self._news.set()
+
+    def log(self, _level: int, line: str) -> None:
+        self.lines.append(line)
+
+    async def until(self, kind: type[E], match: Callable[[E], bool] = lambda _: True) -> E:
+        """The next event of that kind not yet waited for."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                while self._read < len(self.events):
+                    event = self.events[self._read]
+                    self._read += 1
+                    if isinstance(event, kind) and match(event):
+                        return event
+                self._news.clear()
+                await self._news.wait()
+
+    async def outcome(self) -> Done | Failed | EngineDied:
+        """The end of the run."""
+        return await self.until(Done | Failed | EngineDied)  # type: ignore[arg-type]
+
+    def text(self, key: str = "k") -> str:
+        return "".join(e.text for e in self.events if isinstance(e, Delta) and e.key == key)
+
+
+@contextlib.asynccontextmanager
+async def engine(
+    settings: Settings, frame: Load | None = None, *, wait: bool = True
+) -> AsyncIterator[tuple[Supervisor, Desk]]:
+    """A started supervisor, READY if `wait`; stopped at the end, and its child proven gone."""
+    desk = Desk()
+    supervisor = Supervisor(frame or load(), desk.post, SystemClock(), settings, desk.log)
+    supervisor.start()
+    try:
+        if wait:
+            await desk.until(EngineUp)
+        yield supervisor, desk
+    finally:
+        pid = supervisor.pid
+        await supervisor.stop()
+        assert pid is None or not Path(f"/proc/{pid}").exists()

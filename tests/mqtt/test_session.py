@@ -1,0 +1,74 @@
+"""The session against a real broker on a good day."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from edged.mqtt.packet import Connected, Incoming, Outgoing, Taken
+from tests.mqtt.rider import Rider
+from tests.rig.broker import Broker
+from tests.rig.witness import Witness
+
+pytestmark = pytest.mark.process
+
+
+def test_comes_up_announced_and_leaves_with_goodbye() -> None:
+    with Broker() as broker, Witness(broker.port) as witness:
+        with Rider(broker.port) as rider:
+            assert rider.wait_up() == Connected(connection=1, session_present=False)
+            assert rider.session.connected
+            witness.wait(lambda r: r.payload == b"online" and r.retain)
+            began = time.monotonic()
+            rider.close(2.0)
+            assert time.monotonic() - began < 1.0
+            assert not rider.session.connected
+        witness.wait(lambda r: r.payload == b"offline" and r.retain)
+        assert len(witness.on("edged/test/availability")) == 2
+
+
+def test_answers_a_request() -> None:
+    with Broker() as broker, Witness(broker.port) as witness, Rider(broker.port) as rider:
+        rider.wait_up()
+        witness.publish(
+            "edged/test/request/cook",
+            "what",
+            ResponseTopic="edged/test/reply/x",
+            CorrelationData=b"\0\xff",
+            MessageExpiryInterval=30,
+            ContentType="text/plain",
+            UserProperty=[("client", "me"), ("client", "you")],
+        )
+        message = rider.wait(Incoming)
+        assert message == Incoming(
+            topic="edged/test/request/cook",
+            payload=b"what",
+            qos=1,
+            retain=False,
+            dup=False,
+            mid=message.mid,
+            connection=1,
+            response_topic="edged/test/reply/x",
+            correlation=b"\0\xff",
+            expiry_s=message.expiry_s,
+            content_type="text/plain",
+            user=(("client", "me"), ("client", "you")),
+        )
+        reply = Outgoing(
+            topic="edged/test/reply/x",
+            payload=b"that",
+            qos=1,
+            correlation=message.correlation,
+            content_type="application/json",
+            expiry_s=60,
+            tag="x",
+        )
+        rider.session.publish(reply)
+        rider.acknowledge(message)
+        assert rider.wait(Taken) == Taken(tag="x")
+        seen = witness.wait_topic("edged/test/reply/x")
+        assert (seen.payload, seen.qos, seen.retain) == (b"that", 1, False)
+        assert (seen.correlation, seen.content_type) == (b"\0\xff", "application/json")
+        witness.wait_topic("edged/test/receipt")
+        assert rider.session.unconfirmed == 0
