@@ -1,25 +1,29 @@
 """Ten thousand prompts at once: everyone is answered, nothing grows, nothing else waits.
 
-The engine is the fake one, so that the daemon's own work decides. Three connections: one floods,
-one listens to every reply, one has a few prompts waiting and takes them back one by one.
+The engine is the fake one, so that the daemon's own work decides. One process floods and listens
+to every reply; here a quiet client has a few prompts waiting and takes them back one by one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from bench.flood_verdict import Flood, by_id, delay, judge
+from bench.flood_verdict import Flooded, Quiet, by_id, judge
+from bench.flooder import flood_name
 from bench.report import Options, Result, run
 from tests.rig.broker import Broker, BrokerOptions
 from tests.rig.client import TestClient
-from tests.rig.daemon import DaemonProcess
+from tests.rig.daemon import ROOT, DaemonProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 NODE: Final = "bench"
@@ -33,7 +37,6 @@ SAMPLE_EVERY_S: Final = 0.05
 SETTLE_S: Final = 2.0
 TIMEOUT_S: Final = 180.0
 FULL_TIMEOUT_S: Final = 1200.0
-POLL_S: Final = 0.05
 # Half a second an answer: prompts wait through the whole flood, and the rest is soon answered.
 SCRIPT: Final[dict[str, Any]] = {"ms_per_token": 50.0, "tokens": 10}
 # Nothing dropped, nothing held back: a prompt that the broker loses would be charged to edged.
@@ -109,72 +112,66 @@ def measure(options: Options) -> Result:
     with (
         Broker(LOSSLESS) as broker,
         DaemonProcess(broker.port, node=NODE, script=SCRIPT, config=config) as daemon,
-        TestClient(broker.port, client_id="listener") as listener,
         TestClient(broker.port, client_id="quiet") as quiet,
-        TestClient(broker.port, client_id="flood") as loud,
+        _flooder(broker.port, count, FULL_TIMEOUT_S if options.full else TIMEOUT_S) as flooder,
     ):
-        listener.subscribe(f"edged/{NODE}/reply/+", f"edged/{NODE}/state")
-        flood = _flood((listener, quiet, loud), daemon, count, _timeout(full=options.full))
-    wanted = {f"flood-{number}" for number in range(count)} | set(quiet_names())
-    conditions: dict[str, str | float] = {
-        "engine": "fake",
-        "prompts": count,
-        "capacity": CAPACITY,
-        "qos": 1,
-    }
-    return judge(flood, wanted, conditions)
-
-
-def quiet_names() -> list[str]:
-    """Ids of the prompts that wait before the flood begins."""
-    return [f"quiet-{number}" for number in range(QUIET_PROMPTS)]
-
-
-def _timeout(*, full: bool) -> float:
-    return FULL_TIMEOUT_S if full else TIMEOUT_S
-
-
-def _flood(
-    clients: tuple[TestClient, TestClient, TestClient],
-    daemon: DaemonProcess,
-    count: int,
-    timeout: float,
-) -> Flood:
-    listener, quiet, loud = clients
-    names = quiet_names()
-    for name in names:
-        quiet.send(NODE, "Is the cellar dry?", id=name)
-    time.sleep(SETTLE_S)
-    with Sampler(daemon) as memory, Canceller(quiet, names) as canceller:
-        began = time.monotonic()
-        for number in range(count):
-            body = {"id": f"flood-{number}", "prompt": "Is the light on?"}
-            loud.publish(f"edged/{NODE}/request", msgspec.json.encode(body), wait=False)
-        sent = time.monotonic()
-        _wait_replies(listener, count + QUIET_PROMPTS, sent + timeout)
-    records = list(listener.records)
-    answered = by_id(records)
-    return Flood(
-        replies={name: [reply for _, reply in pairs] for name, pairs in answered.items()},
-        began=began,
-        sent=sent,
-        ended=max((at for pairs in answered.values() for at, _ in pairs), default=sent),
-        cancels=tuple(delay(answered.get(name), at) for name, at in canceller.sent.items()),
-        states=tuple(r.at for r in records if r.topic.endswith("/state") and r.at >= began),
+        names = [f"quiet-{number}" for number in range(QUIET_PROMPTS)]
+        quiet.subscribe(f"edged/{NODE}/state", *(f"edged/{NODE}/reply/{name}" for name in names))
+        for name in names:
+            quiet.send(NODE, "Is the cellar dry?", id=name)
+        time.sleep(SETTLE_S)
+        with Sampler(daemon) as memory, Canceller(quiet, names) as canceller:
+            flooded = _go(flooder)
+        records = list(quiet.records)
+    seen = Quiet(
+        asked=tuple(names),
+        answered=by_id(records),
+        cancelled=canceller.sent,
+        states=tuple(record.at for record in records if record.topic.endswith("/state")),
         memory=tuple(memory.values),
+    )
+    return judge(
+        flooded,
+        seen,
+        {flood_name(number) for number in range(count)},
+        {"engine": "fake", "prompts": count, "capacity": CAPACITY, "qos": 1},
     )
 
 
-def _wait_replies(listener: TestClient, count: int, deadline: float) -> None:
-    """Wait for as many records as there must be replies, then for replies there must not be."""
-    while time.monotonic() < deadline:
-        time.sleep(POLL_S)
-        states = 0
-        if len(listener.records) >= count:
-            states = sum(1 for r in list(listener.records) if r.topic.endswith("/state"))
-        if len(listener.records) - states >= count:
-            break
-    time.sleep(SETTLE_S)
+@contextlib.contextmanager
+def _flooder(port: int, count: int, timeout: float) -> Iterator[subprocess.Popen[str]]:
+    """The flooding process, connected and waiting to be told."""
+    module = (sys.executable, "-m", "bench.flooder")
+    with subprocess.Popen(
+        (*module, str(port), NODE, str(count), str(timeout)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        try:
+            _line(process)
+            yield process
+        finally:
+            process.terminate()
+
+
+def _go(flooder: subprocess.Popen[str]) -> Flooded:
+    if flooder.stdin is not None:
+        flooder.stdin.write("go\n")
+        flooder.stdin.flush()
+    flooded = msgspec.json.decode(_line(flooder), type=Flooded)
+    return msgspec.structs.replace(
+        flooded, answered={k: v for k, v in flooded.answered.items() if k.startswith("flood-")}
+    )
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    line = process.stdout.readline() if process.stdout is not None else ""
+    if not line:
+        message = f"the flooding process ended with {process.wait()}"
+        raise RuntimeError(message)
+    return line
 
 
 if __name__ == "__main__":

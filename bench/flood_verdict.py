@@ -11,7 +11,7 @@ import msgspec
 from bench.report import Figure, Result, Series, judged, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tests.rig.client import Record
 
@@ -21,32 +21,63 @@ REFUSALS: Final = frozenset({"busy", "too_many"})
 MIB: Final = 2**20
 
 
-class Flood(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a flood.
+Answers = dict[str, list[tuple[float, dict[str, Any]]]]
+
+
+class Flooded(msgspec.Struct, frozen=True, kw_only=True):
+    """What the flooding side saw.
 
     Attributes:
-        replies: Every terminal reply, by id.
         began: Monotonic seconds at the first prompt.
-        sent: When the broker had them all.
-        ended: When the last reply came.
-        cancels: For each prompt taken back, the seconds until its terminal reply; None
-            if there was none.
-        states: When each state came.
-        memory: The daemon's RSS before and during, in bytes.
+        sent: When the last prompt was handed to the client.
+        answered: When each terminal reply came and what it said, by id.
     """
 
-    replies: dict[str, list[dict[str, Any]]]
     began: float
     sent: float
-    ended: float
-    cancels: tuple[float | None, ...]
+    answered: Answers
+
+    @property
+    def ended(self) -> float:
+        """When the last reply came."""
+        return self._last(lambda _: True)
+
+    @property
+    def refused(self) -> float:
+        """When the last refusal came: so long the flood lasted."""
+        return self._last(lambda reply: kind(reply) == "refused")
+
+    def _last(self, wanted: Callable[[dict[str, Any]], bool]) -> float:
+        answers = (answer for answers in self.answered.values() for answer in answers)
+        return max((at for at, reply in answers if wanted(reply)), default=self.sent)
+
+
+class Quiet(msgspec.Struct, frozen=True, kw_only=True):
+    """What another client saw meanwhile.
+
+    Attributes:
+        asked: Ids of its prompts.
+        answered: When each terminal reply to them came and what it said, by id.
+        cancelled: When it took prompts back, by id.
+        states: When each state came.
+        memory: The daemon's RSS before and during the flood, in bytes.
+    """
+
+    asked: tuple[str, ...]
+    answered: Answers
+    cancelled: dict[str, float]
     states: tuple[float, ...]
     memory: tuple[int, ...]
 
+    @property
+    def delays(self) -> list[float | None]:
+        """Seconds from each cancel to the terminal reply; None where none came."""
+        return [delay(self.answered.get(name), at) for name, at in self.cancelled.items()]
 
-def by_id(records: Iterable[Record]) -> dict[str, list[tuple[float, dict[str, Any]]]]:
+
+def by_id(records: Iterable[Record]) -> Answers:
     """When each reply came and what it said, by id."""
-    found: dict[str, list[tuple[float, dict[str, Any]]]] = {}
+    found: Answers = {}
     for record in records:
         if "/reply/" in record.topic:
             name = record.topic.rpartition("/")[2]
@@ -59,34 +90,40 @@ def delay(answers: list[tuple[float, dict[str, Any]]] | None, sent: float) -> fl
     return max(0.0, answers[0][0] - sent) if answers else None
 
 
-def judge(flood: Flood, wanted: set[str], conditions: dict[str, str | float]) -> Result:
-    """Turn what came back into figures; `wanted` are the ids that must be answered."""
-    kinds = Counter(kind(replies[0]) for replies in flood.replies.values())
-    delays = [seconds for seconds in flood.cancels if seconds is not None]
-    gaps = silences(flood)
-    growth = [(value - flood.memory[0]) / MIB for value in flood.memory]
+def judge(
+    flood: Flooded, quiet: Quiet, wanted: set[str], conditions: dict[str, str | float]
+) -> Result:
+    """Turn what came back into figures; `wanted` are the flood's ids."""
+    answers = {**flood.answered, **quiet.answered}
+    kinds = Counter(kind(replies[0][1]) for replies in answers.values())
+    unanswered = (wanted | set(quiet.asked)) - set(answers)
+    twice = sum(len(replies) > 1 for replies in answers.values())
+    times = [seconds for seconds in quiet.delays if seconds is not None]
+    gaps = silences(flood, quiet)
+    growth = [(value - quiet.memory[0]) / MIB for value in quiet.memory]
+    meanwhile = sum(flood.began <= at <= flood.refused for at in quiet.cancelled.values())
     figures: tuple[Figure, ...] = (
-        judged("prompts without a terminal reply", len(wanted - set(flood.replies)), "== 0"),
-        judged(
-            "prompts with more than one", sum(len(r) > 1 for r in flood.replies.values()), "== 0"
-        ),
+        judged("prompts without a terminal reply", len(unanswered), "== 0"),
+        judged("prompts with more than one", twice, "== 0"),
         judged("replies that are neither answer nor refusal", kinds["wrong"], "== 0"),
         told("answered", kinds["ok"]),
         told("refused with a time to try again", kinds["refused"]),
         told("taken back", kinds["cancelled"]),
         judged("memory of the daemon, growth at most", max(growth), MEMORY_GOAL, "MiB"),
-        judged("cancels without a reply", sum(s is None for s in flood.cancels), "== 0"),
-        judged("slowest cancel", max(delays, default=None), ANSWER_GOAL, "s"),
+        judged("cancels without a reply", sum(s is None for s in quiet.delays), "== 0"),
+        judged("slowest cancel", max(times, default=None), ANSWER_GOAL, "s"),
+        told("cancels while prompts were refused", meanwhile),
         judged("longest gap between states", max(gaps, default=None), ANSWER_GOAL, "s"),
         told("last prompt sent after", flood.sent - flood.began, "s"),
-        told("last reply after", flood.ended - flood.began, "s"),
+        told("last refusal after", flood.refused - flood.began, "s"),
+        told("last answer after", flood.ended - flood.began, "s"),
     )
     return Result(
         figures=figures,
         conditions=conditions,
         series=(
             Series(name="daemon RSS growth", unit="MiB", values=tuple(growth)),
-            Series(name="time to a cancel's reply", unit="s", values=tuple(delays)),
+            Series(name="time to a cancel's reply", unit="s", values=tuple(times)),
             Series(name="gap between states", unit="s", values=tuple(gaps)),
         ),
     )
@@ -103,8 +140,8 @@ def kind(reply: dict[str, Any]) -> str:
     return "refused" if refused else "wrong"
 
 
-def silences(flood: Flood) -> list[float]:
+def silences(flood: Flooded, quiet: Quiet) -> list[float]:
     """Seconds without a state, from the first prompt to the last reply."""
-    inside = [at for at in flood.states if flood.began <= at <= flood.ended]
+    inside = [at for at in quiet.states if flood.began <= at <= flood.ended]
     moments = [flood.began, *inside, flood.ended]
     return [after - before for before, after in pairwise(moments)]

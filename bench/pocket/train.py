@@ -125,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--tokenizer", type=Path, default=Path("build/pocket/tokenizer.json"))
     parser.add_argument("--out", type=Path, default=Path("build/pocket/model.pt"))
-    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from typing import Any, NamedTuple, NoReturn
 
-MAX_HEADER_BYTES = 48 << 20  # the largest vocabularies of 2026 need 15 MiB
+MAX_HEADER_BYTES = 32 << 20  # the largest vocabularies of 2026 need 15 MiB
 MAX_STRING_BYTES = 1 << 20  # a chat template; the longest seen has 30 KiB
 MAX_NAME_BYTES = 256  # keys; ggml itself holds tensor names under 64
-MAX_ELEMENTS = 1 << 22  # of one array; the largest vocabularies have 262,144 tokens
+MAX_ELEMENTS = 1 << 20  # of one array; the largest vocabularies have 262,144 tokens
 MAX_STRINGS = 1_000_000  # in all arrays: 262,144 tokens and their merges, and 0.15 s to walk them
 KEPT_ELEMENTS = 512  # an array of one number per block, and llama.cpp has at most 512 blocks
 
@@ -41,12 +41,12 @@ class Array(NamedTuple):
 
     Attributes:
         kind: The type of its elements.
-        count: How many there are.
+        length: How many there are.
         values: The elements if they are few numbers, else empty.
     """
 
     kind: int
-    count: int
+    length: int
     values: tuple[Any, ...]
 
 
@@ -86,7 +86,7 @@ class Cursor:
     def require_room(self, size: int) -> None:
         """Make sure that the file has `size` more bytes at all."""
         if self.position + size > self._file_size:
-            bad("its counts do not fit into the file")
+            bad("the file is too short for its counts")
 
     def number(self, kind: int, what: str) -> Any:
         """One int, float or bool."""

@@ -85,7 +85,7 @@ class NeedMore(msgspec.Struct, frozen=True):
     """The prefix ends before the header does.
 
     Attributes:
-        bytes: The least prefix that gets further; it is at most the file and 48 MiB.
+        bytes: The least prefix that gets further; it is at most the file and 32 MiB.
     """
 
     bytes: int

@@ -7,7 +7,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from edged.errors import ModelError
-from edged.models.gguf import BadHeader, Header, NeedMore, read
+from edged.models.cursor import MAX_HEADER_BYTES
+from edged.models.gguf import BadHeader, Header, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,16 +31,16 @@ def check_file(path: Path) -> Header:
         # O_NONBLOCK: opening a FIFO must not wait for a writer
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise _fault(path, error) from error
+        raise _fault(path, _reason(error)) from error
     try:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
-            raise ModelError(f"{path}: not a regular file")
+            raise _fault(path, "not a regular file")
         if facts.st_size == 0:
-            raise ModelError(f"{path}: empty")
+            raise _fault(path, "empty")
         return _check(path, handle, facts.st_size)
     except OSError as error:
-        raise _fault(path, error) from error
+        raise _fault(path, _reason(error)) from error
     finally:
         os.close(handle)
 
@@ -51,14 +52,13 @@ def _check(path: Path, handle: int, size: int) -> Header:
     while True:
         _fill(handle, data, min(wanted, size))
         if len(data) < min(wanted, size):
-            raise ModelError(f"{path}: it shrinks while it is read")
-        match read(data, size):
-            case Header() as header:
-                return header
-            case BadHeader(reason=reason):
-                raise ModelError(f"{path}: {reason}")
-            case NeedMore(bytes=needed):
-                wanted = max(needed, 2 * len(data))
+            raise _fault(path, "it shrinks while it is read")
+        found = read(data, size)
+        if isinstance(found, Header):
+            return found
+        if isinstance(found, BadHeader):
+            raise _fault(path, found.reason)
+        wanted = max(found.bytes, min(2 * len(data), MAX_HEADER_BYTES))
 
 
 def _fill(handle: int, data: bytearray, wanted: int) -> None:
@@ -69,6 +69,9 @@ def _fill(handle: int, data: bytearray, wanted: int) -> None:
         data += chunk
 
 
-def _fault(path: Path, error: Exception) -> ModelError:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
+def _reason(error: Exception) -> str:
+    return str(error.strerror if isinstance(error, OSError) else error)
+
+
+def _fault(path: Path, reason: str) -> ModelError:
     return ModelError(f"{path}: {reason}")

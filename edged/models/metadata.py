@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import Any
 
@@ -16,6 +17,7 @@ MAX_HEADS = 4096  # the largest models have 128
 MAX_EXPERTS = 512  # llama.cpp's LLAMA_MAX_EXPERTS
 MAX_TEXT = 256  # characters of a name; more is not shown anywhere
 
+_ARCHITECTURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOKENS = "tokenizer.ggml.tokens"
 # read by llama.cpp as arrays of this type and as long as the vocabulary
 _PER_TOKEN = {"tokenizer.ggml.scores": {FLOAT32}, "tokenizer.ggml.token_type": {INT32, UINT32}}
@@ -58,7 +60,7 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True):
 def geometry(values: dict[str, Any]) -> Geometry:
     """Read and check what the keys say; raises `Bad`."""
     architecture = _text(values, "general.architecture") or ""
-    if not architecture.isidentifier() and not architecture.replace("-", "").isalnum():
+    if not _ARCHITECTURE.fullmatch(architecture):
         bad("general.architecture is missing or no name")
     if values.get("split.count", 0) not in {0, 1}:
         bad("one part of several; join them with llama-gguf-split --merge")
@@ -110,8 +112,8 @@ class _Own:
             return default
         if not isinstance(value, Array):
             return (_within(full, value, 0, MAX_HEADS),) * blocks
-        if value.count != blocks:
-            bad(f"{full} has {value.count} elements for {blocks} blocks")
+        if value.length != blocks:
+            bad(f"{full} has {value.length} elements for {blocks} blocks")
         return tuple(_within(full, heads, 0, MAX_HEADS) for heads in value.values)
 
     def epsilons(self) -> None:
@@ -140,7 +142,7 @@ def _text(values: dict[str, Any], key: str, most: int | None = MAX_TEXT) -> str 
 
 def _vocabulary(values: dict[str, Any]) -> int:
     tokens = values.get(_TOKENS)
-    if not isinstance(tokens, Array) or tokens.kind != STRING or tokens.count == 0:
+    if not isinstance(tokens, Array) or tokens.kind != STRING or tokens.length == 0:
         bad(f"{_TOKENS} is missing or no list of texts")
     for key, kinds in _PER_TOKEN.items():
         found = values.get(key)
@@ -148,9 +150,9 @@ def _vocabulary(values: dict[str, Any]) -> int:
             continue
         if not isinstance(found, Array) or found.kind not in kinds:
             bad(f"{key} has elements of the wrong type")
-        if found.count != tokens.count:
-            bad(f"{key} has {found.count} elements for {tokens.count} tokens")
+        if found.length != tokens.length:
+            bad(f"{key} has {found.length} elements for {tokens.length} tokens")
     merges = values.get("tokenizer.ggml.merges")
     if merges is not None and not (isinstance(merges, Array) and merges.kind == STRING):
         bad("tokenizer.ggml.merges is no list of texts")
-    return int(tokens.count)
+    return int(tokens.length)

@@ -103,8 +103,12 @@ class SendReply(Struct, frozen=True, kw_only=True):
 
 
 class SendDelta(Struct, frozen=True, kw_only=True):
-    """Publish a piece of the text; `seq` counts from 0 in each run, the last is `done`."""
+    """Publish a piece of the text; `seq` counts from 0 in each run, the last is `done`.
 
+    A run that a restart interrupted begins again, and its `seq` from 0 with it.
+    """
+
+    key: str
     id: str
     seq: int
     delta: str
@@ -115,12 +119,14 @@ class SendProgress(Struct, frozen=True, kw_only=True):
     """Publish how far a request is.
 
     Attributes:
-        id: The request's id.
+        key: Whose progress it is.
+        id: Names the topic.
         phase: waiting, prefill or decode.
         fields: waiting: position (1 is next), eta_s; prefill: percent;
             decode: tokens, predicted_per_second.
     """
 
+    key: str
     id: str
     phase: Phase
     fields: dict[str, float]

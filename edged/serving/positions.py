@@ -48,4 +48,4 @@ class Positions:
     def _progress(self, request: Request, place: int, busy_s: float, mean_s: float) -> SendProgress:
         eta_s = round((busy_s + mean_s * (place - 1)) / self._slots, 1)
         fields = {"position": float(place), "eta_s": eta_s}
-        return SendProgress(id=request.id, phase="waiting", fields=fields)
+        return SendProgress(key=request.key, id=request.id, phase="waiting", fields=fields)

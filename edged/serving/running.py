@@ -165,7 +165,7 @@ def closing(run: Run) -> list[Effect]:
 def _delta(run: Run, text: str, *, done: bool = False) -> SendDelta:
     seq = run.seq
     run.seq += 1
-    return SendDelta(id=run.job.request.id, seq=seq, delta=text, done=done)
+    return SendDelta(key=run.job.request.key, id=run.job.request.id, seq=seq, delta=text, done=done)
 
 
 def _due(run: Run, now: float) -> bool:
@@ -176,4 +176,4 @@ def _due(run: Run, now: float) -> bool:
 
 
 def _progress(run: Run, phase: Phase, fields: dict[str, float]) -> SendProgress:
-    return SendProgress(id=run.job.request.id, phase=phase, fields=fields)
+    return SendProgress(key=run.job.request.key, id=run.job.request.id, phase=phase, fields=fields)

@@ -94,6 +94,11 @@ class Desk:
         return "".join(e.text for e in self.events if isinstance(e, Delta) and e.key == key)
 
 
+def alive(pid: int) -> bool:
+    """Whether such a process exists, zombies included."""
+    return Path(f"/proc/{pid}").exists()
+
+
 @contextlib.asynccontextmanager
 async def engine(
     settings: Settings, frame: Load | None = None, *, wait: bool = True
@@ -109,4 +114,4 @@ async def engine(
     finally:
         pid = supervisor.pid
         await supervisor.stop()
-        assert pid is None or not Path(f"/proc/{pid}").exists()
+        assert pid is None or not alive(pid)

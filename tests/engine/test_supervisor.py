@@ -1,4 +1,4 @@
-"""The supervisor over the scripted child; what is the same for the real one is in tests/contract."""
+"""The supervisor over the scripted child; what holds for the real one too is in tests/contract."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -298,7 +298,7 @@ def test_the_child_protects_itself(tmp_path: Path) -> None:
             limits = (proc / "limits").read_text()
             assert "Max core file size        0                    0 " in limits
             assert (proc / "oom_score_adj").read_text() == "800\n"
-            assert os.readlink(proc / "fd/0") == "/dev/null"
+            assert (proc / "fd/0").readlink() == Path("/dev/null")
             names = {v.split(b"=")[0] for v in (proc / "environ").read_bytes().split(b"\0") if v}
             assert b"HOME" not in names
             # 0-2, the socket, and nothing of the daemon's.

@@ -1,0 +1,62 @@
+"""Text on its way out: several tokens to a frame when they come fast."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from edged.engine.frames import Beat, Delta
+from edged.engine.worker.channel import BEAT_S, Channel
+from edged.engine.worker.text import TextStream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A person sees no difference below 20 ms, and 50 frames a second cost the daemon and the broker
+# next to nothing; a model slower than that sends every token at once.
+FLUSH_S = 0.02
+
+
+class Output:
+    """Collects the text of one run.
+
+    Args:
+        channel: Where Deltas go.
+        key: The run.
+        stop: Its stop strings.
+    """
+
+    def __init__(self, channel: Channel, key: str, stop: Sequence[str]) -> None:
+        self._channel = channel
+        self._key = key
+        self._stream = TextStream(stop)
+        self._text: list[str] = []
+        self._tokens = 0
+        self._flushed_at = 0.0
+
+    def add(self, piece: bytes, now: float) -> bool:
+        """Take one token's bytes; True once a stop string is complete."""
+        text = self._stream.feed(piece)
+        self._tokens += 1
+        if text:
+            self._text.append(text)
+        if now - self._flushed_at >= FLUSH_S:
+            if self._text:
+                self._flush(now)
+            elif now - self._channel.sent_at >= BEAT_S:
+                self._channel.send(Beat())
+        return self._stream.stopped
+
+    def close(self) -> None:
+        """Send the rest."""
+        rest = self._stream.close()
+        if rest:
+            self._text.append(rest)
+        if self._tokens or self._text:
+            self._flush(time.monotonic())
+
+    def _flush(self, now: float) -> None:
+        self._channel.send(Delta(key=self._key, text="".join(self._text), tokens=self._tokens))
+        self._text.clear()
+        self._tokens = 0
+        self._flushed_at = now

@@ -1,0 +1,94 @@
+"""A request's messages to tokens, whatever the model file's template makes of them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Literal
+
+from edged.engine.frames import Message
+from edged.engine.worker.deadline import DeadlineError, bounded
+from edged.engine.worker.template import CHATML, BadTemplateError, Template
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edged.engine.worker.model import Model
+
+# Honest templates render in a millisecond on a desktop; a Pi is some ten times slower.
+_TEMPLATE_S = 2.0
+# Room for the compiler and a prompt of the largest size, not for a bomb.
+_TEMPLATE_BYTES = 256 << 20
+# CVE-2025-52566: keep text that reaches the native tokeniser far below any 32-bit count.
+MAX_PROMPT_BYTES = 512 << 10
+_PROBE = (Message(role="user", content="hello"),)
+
+
+class PromptError(Exception):
+    """This request cannot become tokens; `code` is for programs, the text for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Prompter:
+    """Applies the model's chat template, or ChatML where the model has none that works.
+
+    Args:
+        model: Names the template and the special tokens, and tokenises.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        control, defined = model.markers()
+        source = model.chat_template
+        self.source: Literal["model", "chatml"] = "model"
+        self.warning = ""
+        try:
+            if source is None:
+                raise BadTemplateError("there is none")  # noqa: EM101, TRY003, TRY301
+            self._template = self._compile(source, control, defined)
+        except (BadTemplateError, DeadlineError, MemoryError) as error:
+            self.source = "chatml"
+            self.warning = f"chat template: {type(error).__name__}: {error}; ChatML is used"[:500]
+            self._template = self._compile(CHATML, control, defined)
+
+    def _compile(self, source: str, control: list[str], defined: list[str]) -> Template:
+        """Compile and try on a short chat, under bounds."""
+        model = self._model
+        # What a user-defined token means is written in the template, if it means anything.
+        stubborn = [text for text in defined if text in source]
+        with bounded(_TEMPLATE_S, _TEMPLATE_BYTES):
+            template = Template(
+                source, model.token_text(model.bos), model.token_text(model.eos), control, stubborn
+            )
+            template.render(_PROBE, secrets.token_hex(8))
+        return template
+
+    def tokens(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt.
+
+        Raises:
+            PromptError: With the code prompt_too_long or bad_template.
+        """
+        size = sum(len(message.content.encode()) for message in messages)
+        if size > MAX_PROMPT_BYTES:
+            message = f"the prompt has {size} bytes, at most {MAX_PROMPT_BYTES} are read"
+            raise PromptError("prompt_too_long", message)
+        try:
+            with bounded(_TEMPLATE_S, _TEMPLATE_BYTES):
+                pieces = self._template.render(messages, secrets.token_hex(8))
+        except (BadTemplateError, DeadlineError, MemoryError) as error:
+            message = f"the model's chat template: {error or type(error).__name__}"[:500]
+            raise PromptError("bad_template", message) from None
+        tokens: list[int] = []
+        for text, special in pieces:
+            tokens += self._model.tokenize(text, special=special)
+        tokens = self._model.with_bos(tokens)
+        limit = self._model.n_ctx
+        if len(tokens) >= limit:
+            message = f"the prompt has {len(tokens)} tokens, the context {limit}"
+            raise PromptError("prompt_too_long", message)
+        if not tokens:
+            raise PromptError("bad_template", "the model's chat template made an empty prompt")
+        return tokens

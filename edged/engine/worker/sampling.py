@@ -1,0 +1,62 @@
+"""A request's sampler: a chain of C samplers, built once and asked once per token."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from edged.engine.worker.native import llama
+
+if TYPE_CHECKING:
+    from edged.engine.frames import Generate
+
+# llama.cpp's own default for penalty_last_n.
+_PENALTY_WINDOW = 64
+_NO_PENALTY = 1.0
+# llama.cpp reads this seed as "choose one yourself".
+_RANDOM_SEED = 0xFFFFFFFF
+
+
+class Sampler:
+    """Owns the chain; `native` goes to llama_sampler_sample, which also accepts the token.
+
+    Args:
+        request: Its numbers are already in range.
+        n_vocab: Tokens in the vocabulary.
+    """
+
+    def __init__(self, request: Generate, n_vocab: int) -> None:
+        params = llama.llama_sampler_chain_default_params()
+        params.no_perf = True
+        self.native = llama.llama_sampler_chain_init(params)
+        for sampler in _chain(request, n_vocab):
+            llama.llama_sampler_chain_add(self.native, sampler)
+
+    def close(self) -> None:
+        """Free the chain and its samplers."""
+        llama.llama_sampler_free(self.native)
+
+
+def _chain(request: Generate, n_vocab: int) -> list[Any]:
+    chain = []
+    if request.repeat_penalty != _NO_PENALTY:
+        chain.append(
+            llama.llama_sampler_init_penalties(
+                n_vocab, _PENALTY_WINDOW, request.repeat_penalty, 0.0, 0.0
+            )
+        )
+    if request.temperature == 0.0:
+        return [*chain, llama.llama_sampler_init_greedy()]
+    return [
+        *chain,
+        llama.llama_sampler_init_top_k(min(request.top_k, n_vocab)),
+        llama.llama_sampler_init_top_p(request.top_p, 1),
+        llama.llama_sampler_init_min_p(request.min_p, 1),
+        llama.llama_sampler_init_temp(request.temperature),
+        llama.llama_sampler_init_dist(_seed(request.seed)),
+    ]
+
+
+def _seed(seed: int | None) -> int:
+    chosen = secrets.randbits(32) if seed is None else seed
+    return chosen if chosen != _RANDOM_SEED else chosen - 1

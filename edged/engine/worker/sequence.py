@@ -1,0 +1,161 @@
+"""One run: its prompt is read in chunks, then it yields a token per step."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+from edged.engine.frames import Done, Generate, Prefill
+from edged.engine.worker.channel import BEAT_S, Channel
+from edged.engine.worker.native import llama
+from edged.engine.worker.output import Output
+from edged.engine.worker.sampling import Sampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from edged.engine.worker.model import Model
+
+Finish = Literal["stop", "length", "cancelled"]
+# Small chunks of a small model would flood the daemon with progress.
+_PREFILL_FRAME_S = 0.1
+_FULL, _ABORTED = 1, 2
+
+
+class DecodeError(Exception):
+    """llama_decode refused; this run is lost, the context is not."""
+
+
+class Sequence:
+    """The state of one run in the context.
+
+    Args:
+        model: Computes.
+        channel: Where progress and text go.
+        request: What was asked.
+        tokens: The prompt; at least one, and fewer than the context holds.
+        received_at: When Generate arrived.
+    """
+
+    def __init__(  # noqa: PLR0913 - a record of what one run is made of
+        self,
+        model: Model,
+        channel: Channel,
+        request: Generate,
+        tokens: list[int],
+        received_at: float,
+        started_at: float,
+    ) -> None:
+        self.key = request.key
+        self.finish: Finish | None = None
+        self._model = model
+        self._channel = channel
+        self._prompt = tokens
+        self._position = 0
+        self._received_at = received_at
+        self._started_at = started_at
+        self._read_at: float | None = None
+        self._first_at: float | None = None
+        self._last_at = 0.0
+        self._count = 0
+        self._limit = min(request.max_tokens, model.n_ctx - len(tokens))
+        self._sampler = Sampler(request, model.n_vocab)
+        self._output = Output(channel, request.key, request.stop)
+        self._told_at = 0.0
+
+    @property
+    def reading(self) -> bool:
+        """Whether some of the prompt is unread."""
+        return self._position < len(self._prompt)
+
+    def read(self, chunk: int, abort: Any) -> None:
+        """One step of at most `chunk` prompt tokens.
+
+        Raises:
+            DecodeError: The step failed.
+        """
+        tokens = self._prompt[self._position : self._position + chunk]
+        code = self._model.decode_prompt(tokens, self._position, abort)
+        if code == _ABORTED:
+            self.finish = "cancelled"
+            return
+        _check(code)
+        self._position += len(tokens)
+        now = time.monotonic()
+        if not self.reading:
+            self._read_at = self._last_at = now
+            self._model.batch.single()
+        if now - self._told_at >= _PREFILL_FRAME_S or not self.reading:
+            self._told_at = now
+            total = len(self._prompt)
+            self._channel.send(Prefill(key=self.key, done=self._position, total=total))
+
+    def decode(self, poll: Callable[[], bool]) -> None:
+        """Yield tokens until the run finishes or `poll`, asked before each, says stop.
+
+        Raises:
+            DecodeError: A step failed.
+        """
+        model = self._model
+        context, vocab, batch = model.context, model.vocab, model.batch
+        native, tokens, positions = batch.native, batch.tokens, batch.positions
+        sample, decode, is_eog = (
+            llama.llama_sampler_sample,
+            llama.llama_decode,
+            llama.llama_vocab_is_eog,
+        )
+        sampler, piece, add, now = self._sampler.native, model.piece, self._output.add, time.monotonic
+        while True:
+            token = sample(sampler, context, -1)
+            at = now()
+            if is_eog(vocab, token):
+                self.finish = "stop"
+                break
+            self._count += 1
+            self._last_at = at
+            if self._first_at is None:
+                self._first_at = at
+            if add(piece(token), at):
+                self.finish = "stop"
+                break
+            if self._count >= self._limit:
+                self.finish = "length"
+                break
+            if poll():
+                break
+            tokens[0] = token
+            positions[0] = self._position
+            _check(decode(context, native))
+            self._position += 1
+
+    def close(self) -> None:
+        """Forget the sequence and free what C holds for it."""
+        self._sampler.close()
+        self._model.clear()
+
+    def done(self, finish: Finish) -> Done:
+        """Send the rest of the text and sum up."""
+        self._output.close()
+        now = time.monotonic()
+        read_at = now if self._read_at is None else self._read_at
+        first_at = self._received_at if self._first_at is None else self._first_at
+        return Done(
+            key=self.key,
+            finish_reason=finish,
+            prompt_tokens=len(self._prompt),
+            cached_tokens=0,
+            completion_tokens=self._count,
+            prompt_ms=(read_at - self._started_at) * 1e3,
+            predicted_ms=max(0.0, self._last_at - read_at) * 1e3,
+            ttft_ms=(first_at - self._received_at) * 1e3,
+        )
+
+
+def _check(code: int) -> None:
+    if code == _FULL:
+        message = "no room in the context"
+        raise DecodeError(message)
+    if code != 0:
+        message = f"llama_decode returned {code}"
+        raise DecodeError(message)

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edged.daemon.handling import Handling
+from edged.daemon.items import DrainOver, Stop, Tick
+from edged.daemon.notes import Notes
+from edged.engine import frames
+from edged.engine.events import EngineDied
+from edged.engine.lifecycle import State
+from edged.mqtt import packet
+from edged.mqtt.packet import Incoming
+from edged.serving import effects
+from edged.serving.message import Rules
+from tests.daemon.test_reporter import UP
+from tests.daemon.test_reporter import Desk as ReporterDesk
+
+
+class Desk(ReporterDesk):
+    """A handling over fake rooms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rooms = self.rooms
+        self.handling = Handling(
+            dispatcher=rooms.dispatcher,
+            engine=rooms.engine,
+            session=rooms.session,
+            topics=rooms.topics,
+            rules=Rules(64, 512, rooms.topics.may_reply_to),
+            notes=Notes(rooms.journal, rooms.meter, rooms.health),
+            meter=rooms.meter,
+            reporter=self.reporter,
+            broker="b:1883",
+        )
+
+    def take(self, item: object) -> list[effects.Effect]:
+        return self.handling.take(item, self.rooms.clock.monotonic())
+
+    def message(self, topic: str, payload: bytes = b"x", **fields: Any) -> list[effects.Effect]:
+        base: dict[str, Any] = {"qos": 1, "retain": False, "dup": False, "mid": 7, "connection": 1}
+        return self.take(Incoming(topic=topic, payload=payload, **{**base, **fields}))
+
+    def result(self, verb: str) -> dict[str, Any]:
+        sent = self.rooms.fake_session.on(f"edged/n/command/{verb}/result")
+        decoded: dict[str, Any] = json.loads(sent[-1].payload)
+        return decoded
+
+
+def kinds(batch: list[effects.Effect]) -> list[str]:
+    return [type(effect).__name__ for effect in batch]
+
+
+def test_a_prompt_is_accepted_and_started_by_a_ready_engine() -> None:
+    desk = Desk()
+    desk.take(UP)
+    batch = desk.message("edged/n/request", b"hello")
+    assert kinds(batch)[:2] == ["Accept", "Acknowledge"]
+    assert "Submit" in kinds(batch)
+
+
+@pytest.mark.parametrize("topic", ["edged/n/request", "edged/n/command/pause"])
+def test_what_is_retained_is_ignored_with_a_warning(topic: str) -> None:
+    desk = Desk()
+    assert desk.message(topic, retain=True) == []
+    assert desk.rooms.fake_session.acknowledged == [(1, 7)]
+    assert "retained" in desk.rooms.lines[0]
+    assert not desk.rooms.dispatcher.snapshot(0.0).paused
+
+
+def test_a_topic_that_is_not_ours_is_only_acknowledged() -> None:
+    desk = Desk()
+    assert desk.message("somewhere/else") == []
+    assert desk.rooms.fake_session.acknowledged == [(1, 7)]
+    assert desk.rooms.lines == []
+
+
+def test_qos_0_is_never_acknowledged() -> None:
+    desk = Desk()
+    desk.message("edged/n/cancel", b"a1", qos=0, mid=0)
+    assert desk.rooms.fake_session.acknowledged == []
+
+
+def test_a_cancel_of_a_waiting_prompt_answers_it() -> None:
+    desk = Desk()
+    desk.message("edged/n/request", b'{"id": "a1", "prompt": "x"}')
+    batch = desk.message("edged/n/cancel", b"a1")
+    (reply,) = [effect for effect in batch if isinstance(effect, effects.SendReply)]
+    assert json.loads(reply.payload)["status"] == "cancelled"
+
+
+def test_pause_and_resume_are_done_and_answered() -> None:
+    desk = Desk()
+    desk.message("edged/n/command/pause")
+    assert desk.rooms.dispatcher.snapshot(0.0).paused
+    assert desk.result("pause") == {"verb": "pause", "status": "ok"}
+    desk.message("edged/n/command/resume")
+    assert not desk.rooms.dispatcher.snapshot(0.0).paused
+
+
+def test_resume_forgives_an_engine_that_was_given_up() -> None:
+    desk = Desk()
+    desk.rooms.fake_engine.state = State.FATAL
+    desk.message("edged/n/command/resume")
+    assert desk.rooms.fake_engine.calls == [("rearm", None)]
+
+
+def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
+    desk = Desk()
+    desk.message("edged/n/command/fly")
+    assert desk.result("fly")["error"] == "unknown command; known are announce, pause, resume"
+
+
+def test_a_connection_publishes_everything_retained() -> None:
+    desk = Desk()
+    desk.take(packet.Disconnected(code="dns", reason="no name", retry_in_s=1.0))
+    assert desk.rooms.health.active("broker_unreachable")
+    desk.take(packet.Connected(connection=1, session_present=False))
+    desk.after(0)
+    assert desk.rooms.fake_session.on(desk.rooms.topics.info)
+    assert not desk.rooms.health.active("broker_unreachable")
+
+
+def test_the_brokers_rules_become_problems() -> None:
+    desk = Desk()
+    desk.take(packet.Refused(topic="edged/n/request", reason="not authorised"))
+    desk.take(packet.Refused(topic="edged/n/state", reason="not authorised"))
+    assert desk.rooms.health.active("subscribe_refused")
+    assert desk.rooms.health.active("publish_refused")
+    desk.take(packet.Granted(topic="edged/n/request"))
+    assert not desk.rooms.health.active("subscribe_refused")
+
+
+def test_a_reply_that_the_broker_will_never_take_is_settled_all_the_same() -> None:
+    desk = Desk()
+    desk.take(packet.Taken(tag="k", refused="not authorised"))
+    assert desk.rooms.health.active("publish_refused")
+
+
+def run_one(desk: Desk) -> str:
+    desk.take(UP)
+    batch = desk.message("edged/n/request", b'{"id": "a1", "prompt": "x"}')
+    (submit,) = [effect for effect in batch if isinstance(effect, effects.Submit)]
+    return submit.request.key
+
+
+def test_frames_flow_to_stream_meter_and_reply() -> None:
+    desk = Desk()
+    key = run_one(desk)
+    desk.take(frames.Prefill(key=key, done=3, total=3))
+    desk.take(frames.Delta(key=key, text="It ", tokens=1))
+    desk.rooms.clock.advance(1.0)
+    desk.take(frames.Delta(key=key, text="is.", tokens=2))
+    assert desk.rooms.meter.snapshot(desk.rooms.clock.monotonic()).tps == pytest.approx(2.0)
+    done = frames.Done(
+        key=key,
+        finish_reason="stop",
+        prompt_tokens=3,
+        cached_tokens=0,
+        completion_tokens=3,
+        prompt_ms=3.0,
+        predicted_ms=1000.0,
+        ttft_ms=3.0,
+    )
+    (reply,) = [e for e in desk.take(done) if isinstance(e, effects.SendReply)]
+    assert json.loads(reply.payload)["text"] == "It is."
+
+
+def test_a_death_answers_the_request_in_hand() -> None:
+    desk = Desk()
+    key = run_one(desk)
+    died = EngineDied(
+        signal="SIGSEGV",
+        code=None,
+        reason="SIGSEGV",
+        message="",
+        during="decode",
+        key=key,
+        tokens_done=0,
+        retry_in=1.0,
+    )
+    (reply,) = [e for e in desk.take(died) if isinstance(e, effects.SendReply)]
+    assert json.loads(reply.payload)["error"]["code"] == "engine_died"
+
+
+def test_loading_and_ticks_decide_nothing() -> None:
+    desk = Desk()
+    assert desk.take(frames.Loading(percent=10.0)) == []
+    assert desk.take(Tick()) == []
+
+
+def test_a_stop_drains_and_its_end_gives_the_running_one_back() -> None:
+    desk = Desk()
+    run_one(desk)
+    desk.take(Stop())
+    assert desk.rooms.dispatcher.snapshot(0.0).draining
+    assert "MarkWaiting" in kinds(desk.take(DrainOver()))
+    assert desk.rooms.dispatcher.snapshot(0.0).running == 0

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edged.daemon.notes import Notes
+from edged.daemon.outbound import Outbound, generate
+from edged.engine import frames
+from edged.errors import StorageError
+from edged.serving import effects
+from edged.serving.request import Message, Request, Sampling, Ticket
+from edged.serving.row import Row
+from tests.daemon.rooms import Rooms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edged.serving.effects import Effect, LedgerOp
+
+REQUEST = Request(
+    id="a1",
+    client="lamp",
+    messages=(Message(role="user", content="hello"),),
+    max_tokens=9,
+    sampling=Sampling(temperature=0.0, seed=4),
+    stop=("end",),
+)
+TICKET = Ticket(connection=2, mid=5, qos=1)
+
+
+class Desk:
+    """An outbound over fake rooms; `broken` is what the disk says."""
+
+    def __init__(self, *, with_engine: bool = True) -> None:
+        self.rooms = Rooms()
+        self.committed: list[list[LedgerOp]] = []
+        self.broken: str | None = None
+        self.outbound = Outbound(
+            commit=self.commit,
+            dispatcher=self.rooms.dispatcher,
+            engine=self.rooms.engine if with_engine else None,
+            session=self.rooms.session,
+            topics=self.rooms.topics,
+            notes=Notes(self.rooms.journal, self.rooms.meter, self.rooms.health),
+            reply_expiry_s=60,
+        )
+
+    async def commit(self, ops: Sequence[LedgerOp]) -> None:
+        # What is acknowledged or started before the disk has it could be lost.
+        assert self.rooms.fake_session.acknowledged == []
+        assert self.rooms.fake_engine.calls == []
+        if self.broken is not None:
+            raise StorageError(self.broken)
+        self.committed.append(list(ops))
+
+    def perform(self, *batch: Effect) -> None:
+        asyncio.run(self.outbound.perform(batch, 1.0))
+
+
+def test_the_ledger_comes_first_and_in_one_transaction() -> None:
+    desk = Desk()
+    accept = effects.Accept(row=Row(key="k", request=REQUEST))
+    mark = effects.MarkRunning(key="k", attempts=1)
+    desk.perform(accept, effects.Acknowledge(ticket=TICKET), mark, effects.Submit(request=REQUEST))
+    assert desk.committed == [[accept, mark]]
+    assert desk.rooms.fake_session.acknowledged == [(2, 5)]
+    assert desk.rooms.fake_engine.calls == [("submit", generate(REQUEST))]
+
+
+def test_a_disk_that_fails_costs_durability_and_not_the_request() -> None:
+    desk = Desk()
+    desk.broken = "disk full"
+    accept = effects.Accept(row=Row(key="k", request=REQUEST))
+    desk.perform(accept, effects.Acknowledge(ticket=TICKET), effects.Submit(request=REQUEST))
+    assert desk.rooms.fake_session.acknowledged == [(2, 5)]
+    assert len(desk.rooms.fake_engine.calls) == 1
+    assert desk.rooms.dispatcher.snapshot(1.0).memory_only
+    assert desk.rooms.health.active("ledger_lost")
+
+
+def test_qos_0_is_not_acknowledged() -> None:
+    desk = Desk()
+    desk.perform(effects.Acknowledge(ticket=Ticket(connection=2, mid=0, qos=0)))
+    assert desk.rooms.fake_session.acknowledged == []
+
+
+def test_a_reply_goes_to_its_topic_with_everything_echoed() -> None:
+    desk = Desk()
+    desk.perform(
+        effects.SendReply(
+            key="k", request_id="a1", payload=b"{}", reply_to="ok/me", correlation=b"\x00"
+        )
+    )
+    (sent,) = desk.rooms.fake_session.sent
+    assert (sent.topic, sent.payload, sent.qos, sent.retain) == ("ok/me", b"{}", 1, False)
+    assert (sent.correlation, sent.expiry_s, sent.tag) == (b"\x00", 60, "k")
+
+
+def test_refusals_have_no_row_and_tags_of_their_own() -> None:
+    desk = Desk()
+    refusal = effects.SendReply(key=None, request_id="a1", payload=b"{}")
+    desk.perform(refusal, refusal)
+    first, second = desk.rooms.fake_session.sent
+    assert first.topic == "edged/n/reply/a1"
+    assert first.tag != second.tag
+
+
+def test_deltas_and_progress_are_qos_0() -> None:
+    desk = Desk()
+    desk.perform(
+        effects.SendDelta(key="k", id="a1", seq=0, delta="é"),
+        effects.SendDelta(key="k", id="a1", seq=1, delta="", done=True),
+        effects.SendProgress(key="k", id="a1", phase="prefill", fields={"percent": 50.0}),
+    )
+    sent = desk.rooms.fake_session.sent
+    assert [json.loads(outgoing.payload) for outgoing in sent] == [
+        {"seq": 0, "delta": "é"},
+        {"seq": 1, "delta": "", "done": True},
+        {"phase": "prefill", "percent": 50.0},
+    ]
+    assert [outgoing.qos for outgoing in sent] == [0, 0, 0]
+    assert sent[2].topic == "edged/n/progress/a1"
+
+
+def test_a_cancel_reaches_the_engine() -> None:
+    desk = Desk()
+    desk.perform(effects.CancelRun(key="k"))
+    assert desk.rooms.fake_engine.calls == [("cancel", "k")]
+
+
+def test_without_an_engine_nothing_is_started() -> None:
+    desk = Desk(with_engine=False)
+    desk.perform(effects.Submit(request=REQUEST), effects.CancelRun(key="k"))
+    assert desk.rooms.fake_engine.calls == []
+
+
+def test_the_child_is_told_the_work_and_nothing_else() -> None:
+    frame = generate(REQUEST)
+    assert frame == frames.Generate(
+        key=REQUEST.key,
+        messages=(frames.Message(role="user", content="hello"),),
+        max_tokens=9,
+        temperature=0.0,
+        top_p=0.9,
+        top_k=40,
+        min_p=0.05,
+        repeat_penalty=1.1,
+        seed=4,
+        stop=("end",),
+    )
+    assert b"reply" not in frames.encode_checked(frame)
+
+
+@pytest.mark.parametrize("status", ["ok", "rejected"])
+def test_outcomes_and_notes_reach_the_journal(status: str) -> None:
+    desk = Desk()
+    desk.perform(
+        effects.Finished(id="a1", client="", status="ok" if status == "ok" else "rejected"),
+        effects.Noted(code="x", text="y"),
+    )
+    assert len(desk.rooms.lines) == 2

@@ -1,0 +1,421 @@
+"""Whatever happens in whatever order, nothing accepted is lost and nothing is answered twice.
+
+The machine plays the broker (redelivers what was not acknowledged), the engine, the disk
+(ledger effects applied to a dict) and the fault: a crash between any two effects.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec import structs
+
+from edged.serving import effects as fx
+from edged.serving import events as ev
+from edged.serving.dispatcher import Dispatcher
+from edged.serving.request import BadRequest, Priority, Request, Ticket
+from edged.serving.state import Settings
+from tests.serving.make import completed, only, request
+
+if TYPE_CHECKING:
+    from edged.serving.row import Row
+
+WINDOW_S = 100.0
+SETTINGS = Settings(capacity=4, per_client=3, slots=2, duplicate_window_s=WINDOW_S, max_replies=6)
+CLIENTS = st.sampled_from(["", "a", "b"])
+PICK = st.integers(0, 1000)
+
+
+class Crashed(Exception):  # noqa: N818 - a signal, not an error
+    pass
+
+
+class Disk:
+    """The ledger as a dict; ages are worked out as the real one does."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[Row, float]] = {}
+
+    def apply(self, ops: list[Any], now: float) -> None:
+        for op in ops:
+            self._apply(op, now)
+
+    def _apply(self, op: Any, now: float) -> None:
+        match op:
+            case fx.Accept():
+                assert op.row.key not in self.rows
+                self.rows[op.row.key] = (op.row, now)
+            case fx.Rewrite():
+                self.rows = {row.key: (row, now) for row in op.rows}
+            case fx.MarkRunning():
+                self._change(op.key, now, state="running", attempts=op.attempts)
+            case fx.MarkWaiting():
+                self._change(op.key, now, state="waiting", attempts=op.attempts)
+            case fx.Conclude():
+                assert self.rows[op.key][0].reply is None
+                self._change(op.key, now, state="replied", request=None, reply=op.reply)
+            case fx.Settle():
+                self._change(op.key, now, state="done", settled_s=0.0)
+            case fx.Forget():
+                del self.rows[op.key]
+
+    def _change(self, key: str, now: float, **changes: Any) -> None:
+        row, at = self.rows[key]
+        aged = structs.replace(row, age_s=row.age_s + now - at, settled_s=row.settled_s + now - at)
+        self.rows[key] = (structs.replace(aged, **changes), now)
+
+    def load(self, now: float) -> tuple[Row, ...]:
+        for key in self.rows:
+            self._change(key, now)
+        return tuple(row for row, _ in self.rows.values())
+
+
+class World(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.disk = Disk()
+        self.dispatcher = Dispatcher(SETTINGS)
+        self.crash_after: int | None = None
+        self.connection = 1
+        self.mid = 0
+        self.fresh = 0
+        # Broker: messages by fingerprint, and which were not acknowledged on this connection.
+        self.messages: dict[str, Request | BadRequest] = {}
+        self.unacked: dict[Ticket, str] = {}
+        self.acks: Counter[Ticket] = Counter()
+        self.untaken: list[str] = []
+        # Oracle.
+        self.accepted: set[str] = set()
+        self.accepted_prints: dict[str, str] = {}
+        self.payloads: dict[str, bytes] = {}
+        self.firsts: Counter[str] = Counter()
+        self.deltas: dict[str, list[str]] = {}
+        self.ended: set[str] = set()
+        # Engine.
+        self.up = False
+        self.runs: dict[str, bool] = {}
+        self.lost = False
+        self.draining = False
+
+    # The daemon.
+
+    def send(self, event: ev.Event) -> None:
+        batch = self.dispatcher.on(event, self.now)
+        self.check_order(batch, event)
+        try:
+            self.perform(batch)
+        except Crashed:
+            self.restart()
+
+    def check_order(self, batch: list[fx.Effect], event: ev.Event) -> None:
+        tickets = [ack.ticket for ack in only(batch, fx.Acknowledge)]
+        expected = [event.ticket] if isinstance(event, ev.Arrived | ev.Refused) else []
+        assert tickets == expected
+        if self.lost:
+            assert not only(batch, fx.LEDGER_OPS)  # type: ignore[arg-type]
+        for place, effect in enumerate(batch):
+            if isinstance(effect, fx.Submit) and not self.lost:
+                marks = only(batch[:place], fx.MarkRunning)
+                assert effect.request.key in [mark.key for mark in marks]
+
+    def perform(self, batch: list[fx.Effect]) -> None:
+        ops = [effect for effect in batch if isinstance(effect, fx.LEDGER_OPS)]
+        if self.crash_after == 0:
+            raise Crashed
+        self.disk.apply(ops, self.now)
+        for op in ops:
+            self.note(op)
+        for count, effect in enumerate(batch, start=1):
+            if self.crash_after is not None and count > self.crash_after:
+                raise Crashed
+            self.do(effect)
+        if self.crash_after is not None:
+            raise Crashed
+
+    def note(self, op: fx.LedgerOp) -> None:
+        if isinstance(op, fx.Accept):
+            self.accepted.add(op.row.key)
+            assert op.row.fingerprint is not None
+            assert self.accepted_prints.get(op.row.fingerprint) is None, "run twice"
+            self.accepted_prints[op.row.fingerprint] = op.row.key
+        if isinstance(op, fx.Forget):
+            self.forget(op.key)
+
+    def forget(self, key: str) -> None:
+        self.accepted.discard(key)
+        self.payloads.pop(key, None)
+        self.firsts.pop(key, None)
+        self.accepted_prints = {f: k for f, k in self.accepted_prints.items() if k != key}
+
+    def do(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.Acknowledge():
+                self.acks[effect.ticket] += 1
+                del self.unacked[effect.ticket]
+            case fx.Submit():
+                key = effect.request.key
+                assert self.up
+                assert key not in self.runs
+                assert self.lost or key in self.disk.rows
+                self.runs[key] = False
+                self.deltas[key] = []
+                self.ended.discard(key)
+            case fx.CancelRun():
+                if effect.key in self.runs:
+                    self.runs[effect.key] = True
+            case fx.SendDelta():
+                self.stream(effect)
+            case fx.SendReply():
+                self.reply(effect)
+            case fx.SendProgress():
+                assert effect.phase != "waiting" or effect.fields["position"] >= 1
+            case _:
+                pass
+
+    def stream(self, effect: fx.SendDelta) -> None:
+        assert effect.key not in self.ended
+        parts = self.deltas[effect.key]
+        assert effect.seq == len(parts)
+        parts.append(effect.delta)
+        if effect.done:
+            self.ended.add(effect.key)
+
+    def reply(self, effect: fx.SendReply) -> None:
+        key = effect.key
+        if key is None:
+            assert effect.reply is not None
+            assert effect.reply.status == "rejected"
+            return
+        assert self.payloads.setdefault(key, effect.payload) == effect.payload
+        self.firsts[key] += not effect.resend
+        assert self.firsts[key] <= 1, "answered twice"
+        self.untaken.append(key)
+        if effect.reply is not None and key in self.ended and effect.reply.text is not None:
+            assert effect.reply.text == "".join(self.deltas[key])
+
+    def restart(self) -> None:
+        if self.lost:
+            # Memory is gone and the disk is stale: nothing can be demanded of what was before.
+            for key in list(self.accepted | set(self.payloads)):
+                self.forget(key)
+            self.accepted = {key for key, (row, _) in self.disk.rows.items() if row.request}
+            self.accepted_prints = {
+                row.fingerprint: key
+                for key, (row, _) in self.disk.rows.items()
+                if row.fingerprint is not None
+            }
+        self.crash_after = None
+        self.lost = self.up = self.draining = False
+        self.runs, self.untaken, self.deltas = {}, [], {}
+        self.ended = set()
+        self.dispatcher = Dispatcher(SETTINGS)
+        self.connection += 1
+        self.send(ev.Restored(rows=self.disk.load(self.now)))
+        again, self.unacked = self.unacked, {}
+        for fingerprint in again.values():
+            self.deliver(fingerprint, dup=True)
+
+    def deliver(self, fingerprint: str, *, dup: bool) -> None:
+        message = self.messages[fingerprint]
+        self.mid += 1
+        ticket = Ticket(connection=self.connection, mid=self.mid, qos=1)
+        self.unacked[ticket] = fingerprint
+        if isinstance(message, BadRequest):
+            self.send(ev.Refused(bad=message, ticket=ticket, dup=dup, fingerprint=fingerprint))
+            return
+        if message.id.startswith("gen"):
+            # Who sent no id gets a new one each time the message comes.
+            self.fresh += 1
+            message = structs.replace(message, id=f"gen{self.fresh}")
+        self.send(ev.Arrived(request=message, ticket=ticket, dup=dup, fingerprint=fingerprint))
+
+    # What may happen.
+
+    @rule(
+        client=CLIENTS,
+        name=st.sampled_from(["x", "y", "gen"]) | st.integers(0, 30).map("n{}".format),
+        priority=st.sampled_from(Priority),
+        expires_in=st.sampled_from([None, None, 0.0, 5.0]),
+        stream=st.booleans(),
+    )
+    def publish(
+        self,
+        client: str,
+        name: str,
+        priority: Priority,
+        expires_in: float | None,
+        *,
+        stream: bool,
+    ) -> None:
+        fingerprint = f"f{len(self.messages)}"
+        self.messages[fingerprint] = request(
+            name, client, priority=priority, expires_in=expires_in, stream=stream
+        )
+        self.deliver(fingerprint, dup=False)
+
+    @rule()
+    def publish_nonsense(self) -> None:
+        fingerprint = f"f{len(self.messages)}"
+        self.messages[fingerprint] = BadRequest(
+            id="bad", client="", code="bad_json", message="nonsense"
+        )
+        self.deliver(fingerprint, dup=False)
+
+    @precondition(lambda self: self.messages)
+    @rule(pick=PICK)
+    def acknowledgement_got_lost(self, pick: int) -> None:
+        """The broker delivers one of the last messages again."""
+        recent = list(self.messages)[-5:]
+        self.deliver(recent[pick % len(recent)], dup=True)
+
+    @precondition(lambda self: not self.up)
+    @rule()
+    def engine_ready(self) -> None:
+        self.up = True
+        self.send(ev.EngineReady(variant="v", n_ctx=2048))
+
+    @precondition(lambda self: self.up)
+    @rule(pick=PICK, fatal=st.booleans(), named=st.booleans())
+    def engine_lost(self, pick: int, *, fatal: bool, named: bool) -> None:
+        keys = list(self.runs)
+        key = keys[pick % len(keys)] if keys and named else None
+        self.up, self.runs = False, {}
+        retry_in = None if fatal else 1.0
+        self.send(ev.EngineLost(reason="SIGSEGV", key=key, during="decode", retry_in=retry_in))
+
+    @precondition(lambda self: self.runs)
+    @rule(pick=PICK, done=st.integers(0, 10))
+    def prefilled(self, pick: int, done: int) -> None:
+        self.send(ev.Prefilled(key=self.a_run(pick), done=done, total=10))
+
+    @precondition(lambda self: self.runs)
+    @rule(pick=PICK, text=st.sampled_from(["", "a", "bc", "\ud800", "x" * 600]))
+    def decoded(self, pick: int, text: str) -> None:
+        self.send(ev.Decoded(key=self.a_run(pick), text=text, tokens=1))
+
+    @precondition(lambda self: self.runs)
+    @rule(pick=PICK)
+    def completed(self, pick: int) -> None:
+        key = self.a_run(pick)
+        reason = "cancelled" if self.runs.pop(key) else "stop"
+        self.send(completed(key, reason))
+
+    @precondition(lambda self: self.runs)
+    @rule(pick=PICK, code=st.sampled_from(["prompt_too_long", "bad_template"]))
+    def run_failed(self, pick: int, code: str) -> None:
+        key = self.a_run(pick)
+        del self.runs[key]
+        self.send(ev.RunFailed(key=key, code=code, message="no"))
+
+    @precondition(lambda self: self.untaken)
+    @rule(pick=PICK)
+    def reply_taken(self, pick: int) -> None:
+        self.send(ev.ReplyTaken(key=self.untaken.pop(pick % len(self.untaken))))
+
+    @rule(name=st.sampled_from(["x", "y", "n1", "gen1", "gen2"]))
+    def cancel(self, name: str) -> None:
+        self.send(ev.CancelAsked(id=name))
+
+    @rule(paused=st.booleans())
+    def pause(self, *, paused: bool) -> None:
+        self.send(ev.PauseSet(paused=paused))
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 6.0, 40.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.send(ev.Tick())
+
+    @rule()
+    def drain(self) -> None:
+        self.draining = True
+        self.send(ev.Drain())
+
+    @precondition(lambda self: self.draining)
+    @rule()
+    def stop(self) -> None:
+        self.send(ev.DrainOver())
+        if self.draining:
+            self.restart()
+
+    @precondition(lambda self: not self.lost)
+    @rule()
+    def ledger_lost(self) -> None:
+        self.lost = True
+        self.send(ev.LedgerLost())
+
+    @precondition(lambda self: self.lost)
+    @rule()
+    def ledger_back(self) -> None:
+        self.lost = False
+        self.send(ev.LedgerBack())
+
+    @rule(effects=st.integers(0, 6))
+    def arm_crash(self, effects: int) -> None:
+        self.crash_after = effects
+
+    def a_run(self, pick: int) -> str:
+        return list(self.runs)[pick % len(self.runs)]
+
+    # What must hold.
+
+    @invariant()
+    def bounded(self) -> None:
+        standing = self.dispatcher.snapshot(self.now)
+        assert standing.running <= SETTINGS.slots
+        assert standing.running == len(self.runs)
+        # Runs that went back to waiting after an interruption come on top.
+        assert standing.waiting <= SETTINGS.capacity + SETTINGS.slots
+        assert standing.oldest_wait_s >= 0
+
+    @invariant()
+    def acknowledged_once(self) -> None:
+        assert all(count == 1 for count in self.acks.values())
+        assert not self.unacked
+
+    @invariant()
+    def disk_is_memory(self) -> None:
+        if self.lost:
+            return
+        rows = {row.key: row for row in self.dispatcher._state.rows(self.now)}
+        assert rows.keys() == self.disk.rows.keys()
+        for key, row in rows.items():
+            kept = self.disk.rows[key][0]
+            assert (kept.reply, kept.fingerprint) == (row.reply, row.fingerprint)
+            assert row.reply is not None or kept.attempts == row.attempts
+            resumed = kept.state == "running" and row.state == "waiting" and row.attempts
+            assert kept.state == row.state or resumed
+
+    def teardown(self) -> None:
+        """Whatever was accepted has its reply in the end."""
+        self.crash_after = None
+        if self.draining:
+            self.stop()
+        if self.lost:
+            self.ledger_back()
+        self.pause(paused=False)
+        if not self.up:
+            self.engine_ready()
+        while self.runs:
+            self.completed(0)
+        standing = self.dispatcher.snapshot(self.now)
+        assert (standing.waiting, standing.running) == (0, 0)
+        assert all(key in self.payloads for key in self.accepted)
+        for key in list(self.untaken):
+            self.send(ev.ReplyTaken(key=key))
+        self.now += WINDOW_S + 1
+        self.send(ev.Tick())
+        assert not self.disk.rows
+
+
+TestWorld = World.TestCase
+TestWorld.settings = settings(
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
