@@ -47,6 +47,7 @@ def rows(availability: str, state: dict[str, Any], info: dict[str, Any]) -> list
         ("decode, 15 minutes", number(state.get("tps_15m"), "tok/s")),
         ("prefill", number(state.get("pp_tps"), "tok/s")),
         ("first token", number(state.get("ttft_ms"), "ms", 0)),
+        ("temperature", number(state.get("temp_c"), "C")),
         ("running / waiting", f"{state.get('running', 0)} / {state.get('waiting', 0)}"),
         ("answered", counted or "nothing yet"),
         ("tokens written", number(state.get("completion_tokens"), "", 0)),

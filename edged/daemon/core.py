@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import edged
@@ -34,10 +35,10 @@ from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
 from edged.telemetry.meter import Meter
 from edged.telemetry.state import Info, Limits
+from edged.thermal import sensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from edged.clock import Clock
     from edged.serving.effects import Effect, LedgerOp
@@ -54,6 +55,7 @@ LEDGER_RETRY_S = 30.0  # seconds between two tries to write a ledger that failed
 FLUSH_S = 3.0  # seconds that replies get to reach the broker when we stop
 RECEIVE_SPARE = 2  # a cancel and a command get in while a full queue is being refused
 LEDGER_FILE = "ledger.sqlite3"
+ROOT = Path("/")
 
 
 class Daemon:
@@ -111,6 +113,7 @@ class Daemon:
             journal=journal,
             meter=self._meter,
             notifier=notifier,
+            sense=lambda: sensor.read(ROOT),
             session=self._session,
             settings=config.telemetry,
             started_at=clock.monotonic(),

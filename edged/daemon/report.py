@@ -35,6 +35,7 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
     rates: Snapshot,
     problems: Sequence[Problem],
     variant: str | None,
+    temp_c: float | None,
     loading: bool,
     uptime_s: float,
 ) -> State:
@@ -47,6 +48,7 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
         tps_15m=_rounded(rates.tps_15m),
         pp_tps=_rounded(rates.pp_tps),
         ttft_ms=_rounded(rates.ttft_ms),
+        temp_c=_rounded(temp_c),
         waiting=standing.waiting,
         running=standing.running,
         oldest_wait_s=_rounded(standing.oldest_wait_s) if standing.waiting else None,
@@ -69,6 +71,8 @@ def status_line(view: State) -> str:
     rate = view.tps if view.tps is not None else view.tps_1m
     if rate is not None:
         parts.append(f"{rate:.1f} tok/s")
+    if view.temp_c is not None:
+        parts.append(f"{view.temp_c:.0f} C")
     parts.append(f"{view.running} running, {view.waiting} waiting")
     parts += [problem.text for problem in view.problems[:1]]
     return ", ".join(parts)

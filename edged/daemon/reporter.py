@@ -10,8 +10,11 @@ from edged.daemon import report
 from edged.mqtt.packet import Outgoing
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
+from edged.thermal.sensor import Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edged.engine.events import EngineUp
     from edged.health import Health
     from edged.mqtt.session import Session
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from edged.telemetry.meter import Meter
     from edged.telemetry.notify import Notifier
     from edged.telemetry.state import Info, State
+    from edged.thermal.sensor import NoReading
 
 THROUGHPUT_S = 60.0  # seconds between two throughput lines in the journal while it works
 EXTEND_S = 30.0  # seconds asked of systemd with each sign of progress while loading
@@ -38,6 +42,7 @@ class Reporter:
         journal: For the throughput line.
         meter: For the rates.
         notifier: The service manager.
+        sense: Reads the processor's temperature.
         session: The broker.
         settings: The intervals.
         started_at: Monotonic seconds of the daemon's start.
@@ -53,6 +58,7 @@ class Reporter:
         journal: Journal,
         meter: Meter,
         notifier: Notifier,
+        sense: Callable[[], Reading | NoReading],
         session: Session,
         settings: TelemetryConfig,
         started_at: float,
@@ -64,6 +70,7 @@ class Reporter:
         self._journal = journal
         self._meter = meter
         self._notifier = notifier
+        self._sense = sense
         self._session = session
         self._settings = settings
         self._started_at = started_at
@@ -125,15 +132,11 @@ class Reporter:
     def due(self, now: float) -> None:
         """Says what is due; called after each batch of the inbox."""
         self._beat(now)
-        standing = self._dispatcher.snapshot(now)
-        view = report.state(
-            standing=standing,
-            rates=self._meter.snapshot(now),
-            problems=self._health.visible(now),
-            variant=self.variant or None,
-            loading=self._loading,
-            uptime_s=now - self._started_at,
-        )
+        if not self._announced and now - self._last_at < self._settings.state_interval_s:
+            # The token loop passes here with every delta: no sums, no sensor, before it is time.
+            self._unsaid = True
+            return
+        view = self._view(now)
         if self._announced:
             self._publish(self._topics.info, self._info)
         changed = self._last is None or _essence(view) != _essence(self._last)
@@ -144,6 +147,22 @@ class Reporter:
             self._notifier.status(report.status_line(view))
         self._unsaid = changed
         self._throughput(view, now)
+
+    def _view(self, now: float) -> State:
+        standing = self._dispatcher.snapshot(now)
+        return report.state(
+            standing=standing,
+            rates=self._meter.snapshot(now),
+            problems=self._health.visible(now),
+            variant=self.variant or None,
+            temp_c=self._temperature(),
+            loading=self._loading,
+            uptime_s=now - self._started_at,
+        )
+
+    def _temperature(self) -> float | None:
+        reading = self._sense()
+        return reading.celsius if isinstance(reading, Reading) else None
 
     def next_at(self, now: float) -> float:
         """When `due` must be called again at the latest, in monotonic seconds."""
@@ -156,10 +175,7 @@ class Reporter:
         return now + pause
 
     def _state_is_due(self, view: State, now: float, *, changed: bool) -> bool:
-        waited = now - self._last_at
-        if waited < self._settings.state_interval_s:
-            return False
-        return changed or view.running > 0 or waited >= self._settings.idle_interval_s
+        return changed or view.running > 0 or now - self._last_at >= self._settings.idle_interval_s
 
     def _publish(self, topic: str, value: State | Info) -> None:
         payload = msgspec.json.encode(value)

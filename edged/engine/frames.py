@@ -161,8 +161,8 @@ class Done(Frame, frozen=True):
 
     Attributes:
         completion_tokens: The sum of `tokens` over the run's Deltas; end-of-text is not counted.
-        prompt_ms: Wall time from the start of tokenising to the end of the last prompt step.
-        predicted_ms: Wall time from there to the last token.
+        prompt_ms: Wall time from the receipt of Generate to the end of the last prompt step.
+        predicted_ms: Wall time from there to the last token: of `completion_tokens` - 1 decodes.
         ttft_ms: Wall time from the receipt of Generate to the first token; 0 if there was none.
     """
 

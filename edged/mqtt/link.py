@@ -14,7 +14,7 @@ from edged.mqtt import receipts
 from edged.mqtt.connect import OFFLINE, ONLINE, WILL_QOS, keepalive
 from edged.mqtt.failure import Failure
 from edged.mqtt.packet import Connected, Granted, Incoming, Outgoing, Refused, Taken
-from edged.mqtt.wire import ConnAck, Lost, Note, PubAck, SubAck, Wire
+from edged.mqtt.wire import SILENT, ConnAck, Lost, Note, PubAck, SubAck, Wire
 
 if TYPE_CHECKING:
     import threading
@@ -157,7 +157,15 @@ class Link:
             case ConnAck():
                 self._on_connack(note)
             case Lost(failure):
-                self._end(None if self._phase is Phase.LEAVING else failure)
+                self._on_lost(failure)
+
+    def _on_lost(self, failure: Failure) -> None:
+        if self._phase is Phase.LEAVING:
+            self._end(None)
+        elif self._phase is Phase.OPENING and failure is SILENT:
+            self._end(NO_ANSWER)  # paho's keepalive was shorter than our patience
+        else:
+            self._end(failure)
 
     def _tick(self, now: float) -> None:
         match self._phase:

@@ -24,6 +24,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         tps_15m: The same over 15 minutes, the sustained rate.
         pp_tps: tok/s of prefill in the last request that had one.
         ttft_ms: Milliseconds from acceptance to first token in the last request.
+        temp_c: Degrees Celsius of the processor; None without a sensor.
         waiting: Requests accepted and not started.
         running: Requests being answered.
         oldest_wait_s: Seconds the longest waiting request has waited.
@@ -41,6 +42,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     tps_15m: float | None = None
     pp_tps: float | None = None
     ttft_ms: float | None = None
+    temp_c: float | None = None
     waiting: int = 0
     running: int = 0
     oldest_wait_s: float | None = None

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -10,7 +10,9 @@ from edged.health import Health
 from edged.serving.dispatcher import Dispatcher, Standing
 from edged.serving.state import Settings
 from edged.telemetry.meter import Meter
-from edged.telemetry.state import State
+
+if TYPE_CHECKING:
+    from edged.telemetry.state import State
 
 STANDING = Dispatcher(Settings()).snapshot(0.0)
 
@@ -45,6 +47,7 @@ def view(health: Health | None = None, **fields: Any) -> State:
         rates=Meter().snapshot(0.0),
         problems=(health or Health()).visible(1000.0),
         variant="pocket",
+        temp_c=None,
         loading=False,
         uptime_s=61.4,
     )
@@ -67,8 +70,8 @@ def test_problems_are_told_in_the_state_and_the_status_line() -> None:
 
 
 def test_the_status_line_is_one_line_with_variant_rate_and_queue() -> None:
-    state = msgspec.structs.replace(view(ready=True, running=1, waiting=2), tps=8.03)
-    assert report.status_line(state) == "busy, pocket, 8.0 tok/s, 1 running, 2 waiting"
+    state = msgspec.structs.replace(view(ready=True, running=1, waiting=2), tps=8.03, temp_c=51.6)
+    assert report.status_line(state) == "busy, pocket, 8.0 tok/s, 52 C, 1 running, 2 waiting"
 
 
 def test_without_a_decode_the_last_minute_speaks() -> None:

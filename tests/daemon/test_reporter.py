@@ -10,6 +10,7 @@ from edged.serving import events
 from edged.settings import TelemetryConfig
 from edged.telemetry.meter import Outcome
 from edged.telemetry.state import Info, Limits, ModelView, State
+from edged.thermal.sensor import Reading
 from tests.daemon.rooms import Rooms
 
 LIMITS = Limits(payload_bytes=1, max_tokens=1, capacity=1, per_client=1, reply_prefixes=())
@@ -43,6 +44,7 @@ class Desk:
             journal=rooms.journal,
             meter=rooms.meter,
             notifier=rooms.notifier,
+            sense=lambda: Reading(51.6),
             session=rooms.session,
             settings=TelemetryConfig(),
             started_at=rooms.clock.monotonic(),

@@ -23,7 +23,7 @@ def test_comes_up_announced_and_leaves_with_goodbye() -> None:
             began = time.monotonic()
             rider.close(2.0)
             assert time.monotonic() - began < 1.0
-            assert not rider.session.connected
+        assert not rider.session.connected
         witness.wait(lambda r: r.payload == b"offline" and r.retain)
         assert len(witness.on("edged/test/availability")) == 2
 

@@ -128,7 +128,14 @@ def dynamic_security(path: Path, *, subscribe: bool) -> Sequence[str]:
         "subscribe": subscribe,
         "unsubscribe": True,
     }
-    path.write_text(json.dumps({"defaultACLAccess": access}))
+    control = {"acltype": "publishClientSend", "topic": "$CONTROL/#", "allow": True}
+    rules = {
+        "defaultACLAccess": access,
+        "roles": [{"rolename": "admin", "acls": [control]}],
+        "groups": [{"groupname": "all", "roles": [{"rolename": "admin"}]}],
+        "anonymousGroup": "all",
+    }
+    path.write_text(json.dumps(rules))
     return (f"plugin {DYNAMIC_SECURITY}", f"plugin_opt_config_file {path}")
 
 
@@ -139,20 +146,21 @@ def test_refused_subscriptions_are_named_and_asked_for_again(
 ) -> None:
     monkeypatch.setattr(link, "RESUBSCRIBE_S", 0.2)
     lines = tuple(dynamic_security(tmp_path / "rules.json", subscribe=False))
-    with Broker(BrokerOptions(extra=lines)) as broker:
-        with Rider(broker.port, protocol=protocol) as rider:
-            up: Connected = rider.wait_up()
-            wanted = set(rider.topics.subscriptions())
-            assert set(up.refused) == wanted
-            assert {e.topic for e in rider.of(Refused)} == wanted
-            assert rider.session.connected
-            with TestClient(broker.port) as client:
-                allow = {"acltype": "subscribe", "allow": True}
-                command = {"command": "setDefaultACLAccess", "acls": [allow]}
-                body = json.dumps({"commands": [command]})
-                client.publish("$CONTROL/dynamic-security/v1", body)
-                rider.wait(Granted, count=len(wanted))
-            assert len(rider.of(Refused)) == len(wanted)
+    with (
+        Broker(BrokerOptions(extra=lines)) as broker,
+        Rider(broker.port, protocol=protocol) as rider,
+        TestClient(broker.port) as client,
+    ):
+        up: Connected = rider.wait_up()
+        wanted = set(rider.topics.subscriptions())
+        assert set(up.refused) == wanted
+        assert {e.topic for e in rider.of(Refused)} == wanted
+        assert rider.session.connected
+        allow = {"acltype": "subscribe", "allow": True}
+        command = {"command": "setDefaultACLAccess", "acls": [allow]}
+        client.publish("$CONTROL/dynamic-security/v1", json.dumps({"commands": [command]}))
+        rider.wait(Granted, count=len(wanted))
+        assert len(rider.of(Refused)) == len(wanted)
 
 
 def test_3_1_1_answers_too() -> None:

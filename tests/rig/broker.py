@@ -152,7 +152,7 @@ class Broker:
             f"allow_anonymous {'false' if self.options.users else 'true'}",
             f"persistence {'true' if self.options.persistence else 'false'}",
             f"persistence_location {self._directory}/",
-            "log_dest stdout",
+            "log_dest stderr",
             "log_type all",
             "log_timestamp_format %H:%M:%S",
             *self.options.extra,

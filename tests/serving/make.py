@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def request(
+def request(  # noqa: PLR0913 - one keyword for each thing a test may care about
     id_: str = "r1",
     client: str = "",
     *,

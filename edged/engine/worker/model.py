@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,13 @@ _PIECE_BYTES = 1024
 _NULL_TOKEN = -1
 _MARKER_ATTRIBUTES = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
 
+# The codes of LoadError.
+BAD_PATH = "bad_path"
+BAD_MODEL = "bad_model"
+UNSUPPORTED = "unsupported"
+NO_CONTEXT = "no_context"
+SELF_TEST = "self_test"
+
 
 class LoadError(Exception):
     """The model cannot be served; `code` is for programs, the text for people."""
@@ -41,7 +47,7 @@ class Model:
         progress: Called with 0.0 to 1.0 while loading.
 
     Raises:
-        LoadError: With the code bad_path, bad_model, unsupported or no_context.
+        LoadError: With one of the codes above.
     """
 
     def __init__(self, load: Load, progress: Callable[[float], None]) -> None:
@@ -51,7 +57,7 @@ class Model:
         if not llama.llama_model_has_decoder(self._model) or llama.llama_model_has_encoder(
             self._model
         ):
-            raise LoadError("unsupported", "an encoder model cannot chat")
+            raise LoadError(UNSUPPORTED, "an encoder model cannot chat")
         self.n_ctx_train: int = llama.llama_model_n_ctx_train(self._model)
         self.n_batch = min(load.n_batch, load.n_ctx)
         self.context = self._new_context(load)
@@ -73,7 +79,7 @@ class Model:
         params.no_perf = True
         context = llama.llama_init_from_model(self._model, params)
         if not context:
-            raise LoadError("no_context", log.last_error or "no memory for the context")
+            raise LoadError(NO_CONTEXT, log.last_error or "no memory for the context")
         return context
 
     @property
@@ -126,8 +132,9 @@ class Model:
         # No token is shorter than a byte, save one that some vocabularies put in front.
         size = len(data) + 8
         tokens = (llama.llama_token * size)()
+        add_special = False
         count = llama.llama_tokenize(
-            self.vocab, data, len(data), tokens, size, False, special  # noqa: FBT003 - C
+            self.vocab, data, len(data), tokens, size, add_special, special
         )
         if count < 0:
             message = f"{len(data)} bytes did not fit into {size} tokens"
@@ -143,7 +150,12 @@ class Model:
         """The bytes of a token; empty for control tokens."""
         buffer = self._buffer
         size = llama.llama_token_to_piece(
-            self.vocab, token, buffer, _PIECE_BYTES, 0, False  # noqa: FBT003 - C
+            self.vocab,
+            token,
+            buffer,
+            _PIECE_BYTES,
+            0,
+            False,  # noqa: FBT003 - C
         )
         return buffer.raw[:size] if size > 0 else b""
 
@@ -215,14 +227,14 @@ def check_file(path: str) -> None:
         LoadError: With the code bad_path or bad_model.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise LoadError("bad_path", f"{path}: not a file")
+        if not Path(path).is_file():
+            raise LoadError(BAD_PATH, f"{path}: not a file")
         with Path(path).open("rb") as file:
             magic = file.read(len(_MAGIC))
     except (OSError, ValueError) as error:
-        raise LoadError("bad_path", f"{path}: {error}") from None
+        raise LoadError(BAD_PATH, f"{path}: {error}") from None
     if magic != _MAGIC:
-        raise LoadError("bad_model", f"{path}: not a GGUF file")
+        raise LoadError(BAD_MODEL, f"{path}: not a GGUF file")
 
 
 def _open(path: str, progress: Callable[[float], None]) -> Any:
@@ -235,7 +247,7 @@ def _open(path: str, progress: Callable[[float], None]) -> Any:
     params.progress_callback = llama.llama_progress_callback(report)
     model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
-        raise LoadError("bad_model", f"{path}: {log.last_error or 'llama.cpp refused it'}")
+        raise LoadError(BAD_MODEL, f"{path}: {log.last_error or 'llama.cpp refused it'}")
     return model
 
 

@@ -47,8 +47,13 @@ class Output:
                 self._channel.send(Beat())
         return self._stream.stopped
 
+    def flush(self) -> None:
+        """Send the text there is."""
+        if self._text:
+            self._flush(time.monotonic())
+
     def close(self) -> None:
-        """Send the rest."""
+        """Send the rest, also what may have become a stop string."""
         rest = self._stream.close()
         if rest:
             self._text.append(rest)

@@ -22,6 +22,10 @@ _TEMPLATE_BYTES = 256 << 20
 MAX_PROMPT_BYTES = 512 << 10
 _PROBE = (Message(role="user", content="hello"),)
 
+# The codes of PromptError.
+PROMPT_TOO_LONG = "prompt_too_long"
+BAD_TEMPLATE = "bad_template"
+
 
 class PromptError(Exception):
     """This request cannot become tokens; `code` is for programs, the text for people."""
@@ -50,7 +54,7 @@ class Prompter:
             self._template = self._compile(source, control, defined)
         except (BadTemplateError, DeadlineError, MemoryError) as error:
             self.source = "chatml"
-            self.warning = f"chat template: {type(error).__name__}: {error}; ChatML is used"[:500]
+            self.warning = f"chat template: {_say(error)}; ChatML is used"[:500]
             self._template = self._compile(CHATML, control, defined)
 
     def _compile(self, source: str, control: list[str], defined: list[str]) -> Template:
@@ -74,13 +78,13 @@ class Prompter:
         size = sum(len(message.content.encode()) for message in messages)
         if size > MAX_PROMPT_BYTES:
             message = f"the prompt has {size} bytes, at most {MAX_PROMPT_BYTES} are read"
-            raise PromptError("prompt_too_long", message)
+            raise PromptError(PROMPT_TOO_LONG, message)
         try:
             with bounded(_TEMPLATE_S, _TEMPLATE_BYTES):
                 pieces = self._template.render(messages, secrets.token_hex(8))
         except (BadTemplateError, DeadlineError, MemoryError) as error:
-            message = f"the model's chat template: {error or type(error).__name__}"[:500]
-            raise PromptError("bad_template", message) from None
+            message = f"the model's chat template: {_say(error)}"[:500]
+            raise PromptError(BAD_TEMPLATE, message) from None
         tokens: list[int] = []
         for text, special in pieces:
             tokens += self._model.tokenize(text, special=special)
@@ -88,7 +92,11 @@ class Prompter:
         limit = self._model.n_ctx
         if len(tokens) >= limit:
             message = f"the prompt has {len(tokens)} tokens, the context {limit}"
-            raise PromptError("prompt_too_long", message)
+            raise PromptError(PROMPT_TOO_LONG, message)
         if not tokens:
-            raise PromptError("bad_template", "the model's chat template made an empty prompt")
+            raise PromptError(BAD_TEMPLATE, "the model's chat template made an empty prompt")
         return tokens
+
+
+def _say(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -6,13 +6,12 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from edged.engine.frames import Done, Generate, Prefill
-from edged.engine.worker.channel import BEAT_S, Channel
 from edged.engine.worker.native import llama
 from edged.engine.worker.output import Output
 from edged.engine.worker.sampling import Sampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from edged.engine.worker.channel import Channel
     from typing import Any
 
     from edged.engine.worker.model import Model
@@ -35,17 +34,16 @@ class Sequence:
         channel: Where progress and text go.
         request: What was asked.
         tokens: The prompt; at least one, and fewer than the context holds.
-        received_at: When Generate arrived.
+        received_at: When Generate arrived, in monotonic seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - a record of what one run is made of
+    def __init__(
         self,
         model: Model,
         channel: Channel,
         request: Generate,
         tokens: list[int],
         received_at: float,
-        started_at: float,
     ) -> None:
         self.key = request.key
         self.finish: Finish | None = None
@@ -54,13 +52,14 @@ class Sequence:
         self._prompt = tokens
         self._position = 0
         self._received_at = received_at
-        self._started_at = started_at
         self._read_at: float | None = None
         self._first_at: float | None = None
         self._last_at = 0.0
         self._count = 0
         self._limit = min(request.max_tokens, model.n_ctx - len(tokens))
-        self._sampler = Sampler(request, model.n_vocab)
+        self._sampler_owner = Sampler(request, model.n_vocab)
+        self._sampler = self._sampler_owner.native
+        self._token = 0
         self._output = Output(channel, request.key, request.stop)
         self._told_at = 0.0
 
@@ -80,58 +79,49 @@ class Sequence:
         if code == _ABORTED:
             self.finish = "cancelled"
             return
-        _check(code)
+        check(code)
         self._position += len(tokens)
         now = time.monotonic()
-        if not self.reading:
-            self._read_at = self._last_at = now
-            self._model.batch.single()
         if now - self._told_at >= _PREFILL_FRAME_S or not self.reading:
             self._told_at = now
             total = len(self._prompt)
             self._channel.send(Prefill(key=self.key, done=self._position, total=total))
+        if not self.reading:
+            self._read_at = self._last_at = now
+            self._model.batch.single()
+            self.take()
 
-    def decode(self, poll: Callable[[], bool]) -> None:
-        """Yield tokens until the run finishes or `poll`, asked before each, says stop.
+    def place(self) -> None:
+        """Put the last token into the batch, to be decoded next."""
+        batch = self._model.batch
+        batch.tokens[0] = self._token
+        batch.positions[0] = self._position
+        self._position += 1
 
-        Raises:
-            DecodeError: A step failed.
-        """
+    def take(self) -> None:
+        """Sample one token from the logits of the last decode and pass its text on."""
         model = self._model
-        context, vocab, batch = model.context, model.vocab, model.batch
-        native, tokens, positions = batch.native, batch.tokens, batch.positions
-        sample, decode, is_eog = (
-            llama.llama_sampler_sample,
-            llama.llama_decode,
-            llama.llama_vocab_is_eog,
-        )
-        sampler, piece, add, now = self._sampler.native, model.piece, self._output.add, time.monotonic
-        while True:
-            token = sample(sampler, context, -1)
-            at = now()
-            if is_eog(vocab, token):
-                self.finish = "stop"
-                break
-            self._count += 1
-            self._last_at = at
-            if self._first_at is None:
-                self._first_at = at
-            if add(piece(token), at):
-                self.finish = "stop"
-                break
-            if self._count >= self._limit:
-                self.finish = "length"
-                break
-            if poll():
-                break
-            tokens[0] = token
-            positions[0] = self._position
-            _check(decode(context, native))
-            self._position += 1
+        self._token = token = llama.llama_sampler_sample(self._sampler, model.context, -1)
+        now = time.monotonic()
+        if llama.llama_vocab_is_eog(model.vocab, token):
+            self.finish = "stop"
+            return
+        self._count += 1
+        self._last_at = now
+        if self._first_at is None:
+            self._first_at = now
+        if self._output.add(model.piece(token), now):
+            self.finish = "stop"
+        elif self._count >= self._limit:
+            self.finish = "length"
+
+    def flush(self) -> None:
+        """Send what text there is: the next token will take a while."""
+        self._output.flush()
 
     def close(self) -> None:
         """Forget the sequence and free what C holds for it."""
-        self._sampler.close()
+        self._sampler_owner.close()
         self._model.clear()
 
     def done(self, finish: Finish) -> Done:
@@ -146,13 +136,14 @@ class Sequence:
             prompt_tokens=len(self._prompt),
             cached_tokens=0,
             completion_tokens=self._count,
-            prompt_ms=(read_at - self._started_at) * 1e3,
+            prompt_ms=(read_at - self._received_at) * 1e3,
             predicted_ms=max(0.0, self._last_at - read_at) * 1e3,
             ttft_ms=(first_at - self._received_at) * 1e3,
         )
 
 
-def _check(code: int) -> None:
+def check(code: int) -> None:
+    """Raise DecodeError for what llama_decode returned, unless it is 0."""
     if code == _FULL:
         message = "no room in the context"
         raise DecodeError(message)

@@ -208,4 +208,3 @@ def _guard(call: Callable[[], Any]) -> Any:
         ValueError,
     ) as error:
         raise BadTemplateError(f"{type(error).__name__}: {error}"[:500]) from None
-

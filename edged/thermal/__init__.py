@@ -1,0 +1,1 @@
+"""From a temperature to a pace; so far it only reads."""
