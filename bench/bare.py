@@ -32,7 +32,7 @@ class Bare:
     def __init__(self, path: Path | str, settings: Settings) -> None:
         _quiet()
         native.llama_backend_init()
-        self._model = _load(str(path), settings)
+        self._model = _load(str(path))
         self._context = _context(self._model, settings)
         self._vocab = native.llama_model_get_vocab(self._model)
         self._chunk = settings.chunk
@@ -115,9 +115,8 @@ def _quiet() -> None:
     native.llama_log_set(callback, ctypes.c_void_p(0))
 
 
-def _load(path: str, settings: Settings) -> native.llama_model_p:
+def _load(path: str) -> native.llama_model_p:
     params = native.llama_model_default_params()
-    params.use_extra_bufts = settings.repack
     model = native.llama_model_load_from_file(path.encode(), params)
     if model is None:
         message = f"llama.cpp refuses {path}"
@@ -128,8 +127,9 @@ def _load(path: str, settings: Settings) -> native.llama_model_p:
 def _context(model: native.llama_model_p, settings: Settings) -> native.llama_context_p:
     params = native.llama_context_default_params()
     params.n_ctx = settings.context
-    params.n_batch = params.n_ubatch = settings.chunk
+    params.n_batch = params.n_ubatch = settings.batch
     params.n_threads = params.n_threads_batch = settings.threads
+    params.no_perf = True
     context = native.llama_init_from_model(model, params)
     if context is None:
         message = "llama.cpp makes no context"
@@ -138,7 +138,9 @@ def _context(model: native.llama_model_p, settings: Settings) -> native.llama_co
 
 
 def _chain(vocabulary: int) -> native.llama_sampler_p:
-    chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
+    params = native.llama_sampler_chain_default_params()
+    params.no_perf = True
+    chain = native.llama_sampler_chain_init(params)
     penalties = native.llama_sampler_init_penalties(
         vocabulary, PENALTY_WINDOW, REPEAT_PENALTY, 0.0, 0.0
     )

@@ -27,7 +27,7 @@ from edged.settings import (
 from edged.yamltree import Mapping, Scalar, Sequence, YamlFault, read_tree
 
 if TYPE_CHECKING:
-    from edged.yamltree import Tree
+    from edged.yamltree import Entry, Tree
 
 __all__ = [
     "Config",
@@ -150,7 +150,7 @@ class _Reader:
         for entry in tree.entries:
             path = f"{where}.{entry.key}".lstrip(".")
             if entry.key not in types:
-                self._say(_printable(path), entry.line, _unknown(entry.key, list(types)))
+                self._say_unknown(path, entry, list(types))
             elif path in self._lines:
                 first = self._lines[path]
                 self._say(path, entry.line, f"stands here again, first in line {first}")
@@ -170,6 +170,12 @@ class _Reader:
         except msgspec.ValidationError as error:
             self._say(path, tree.line, f"{_wanted(error, kind, plain)}; it is {shown(path, plain)}")
             return {}
+
+    def _say_unknown(self, path: str, entry: Entry, known: list[str]) -> None:
+        # what is only counted needs no search for a likeness
+        counted = len(self._problems) >= MAX_PROBLEMS
+        message = "unknown key" if counted else _unknown(entry.key, known)
+        self._say(_printable(path), entry.line, message)
 
     def _say(self, where: str, line: int | None, message: str) -> None:
         self._problems.append(Problem(where, line, message, self._source))

@@ -107,9 +107,9 @@ def _prefix_fault(prefix: str, node: str) -> str | None:
 
 
 def _serving(serving: ServingConfig) -> Iterator[Broken]:
-    if serving.per_client > serving.capacity:
+    if serving.client_share > serving.capacity:
         keys = ("serving.per_client", "serving.capacity")
-        yield keys, f"is {serving.per_client}, above capacity {serving.capacity}"
+        yield keys, f"is {serving.client_share}, above capacity {serving.capacity}"
     if serving.max_tokens > serving.max_tokens_limit:
         keys = ("serving.max_tokens", "serving.max_tokens_limit")
         yield keys, f"is {serving.max_tokens}, above max_tokens_limit {serving.max_tokens_limit}"

@@ -99,7 +99,7 @@ class ServingConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         capacity: Requests waiting at once, 1 to 10000.
-        per_client: Requests waiting of one client, at most `capacity`.
+        per_client: Requests waiting of one client, at most `capacity`; None is three quarters of it.
         max_tokens: Tokens of an answer when the request does not say.
         max_tokens_limit: The most tokens a request may ask for.
         duplicate_window_s: Seconds in which an id repeated gets the same reply.
@@ -109,12 +109,17 @@ class ServingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     capacity: Count = 64
-    per_client: Count = 48
+    per_client: Count | None = None
     max_tokens: Annotated[int, Meta(ge=1, le=131_072)] = 256
     max_tokens_limit: Annotated[int, Meta(ge=1, le=131_072)] = 4096
     duplicate_window_s: Annotated[float, Meta(ge=0, le=86_400)] = 600
     drain_s: Annotated[float, Meta(ge=0, le=600)] = 20
     state_dir: Path | None = None
+
+    @property
+    def client_share(self) -> int:
+        """Requests waiting of one client; the rest of the capacity is for the others."""
+        return self.per_client or max(1, self.capacity * 3 // 4)
 
 
 class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):

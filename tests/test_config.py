@@ -179,7 +179,11 @@ typo: 1
         ("node: a/b", "node", "a-z 0-9"),
         ("node: ''", "node", "1 to 32"),
         ("serving: {per_client: 65}", "serving.per_client", "above capacity 64"),
-        ("serving: {capacity: 10}", "serving.per_client", "is 48, above capacity 10"),
+        (
+            "serving: {capacity: 10, per_client: 11}",
+            "serving.per_client",
+            "is 11, above capacity 10",
+        ),
         ("serving: {max_tokens: 5000}", "serving.max_tokens", "above max_tokens_limit 4096"),
         ("serving: {max_tokens_limit: 9}", "serving.max_tokens", "above max_tokens_limit 9"),
         ("mqtt: {tls: {cert_file: /a}}", "mqtt.tls.key_file", "together"),

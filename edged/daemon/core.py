@@ -185,13 +185,19 @@ class Daemon:
         while len(items) < BATCH and not self._inbox.empty():
             items.append(self._inbox.get_nowait())
         now = self._clock.monotonic()
-        effects: list[Effect] = []
-        for item in items:
-            effects += self._handling.take(item, now)
-        await self._outbound.perform(effects, now)
+        await self._outbound.perform(self._decide(items, now), now)
         await self._retry_ledger(now)
         self._reporter.due(now)
         self._arm()
+
+    def _decide(self, items: Sequence[object], now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for item in items:
+            try:
+                effects += self._handling.take(item, now)
+            except Exception as error:  # noqa: BLE001 - our mistake with one item is not the end of all
+                self._journal.mistake(type(item).__name__, error)
+        return effects
 
     async def _perform(self, event: events.Event) -> None:
         now = self._clock.monotonic()
@@ -260,7 +266,8 @@ class Daemon:
         await self._session.close(FLUSH_S)
         # What the broker took in those seconds is settled, else it would be sent again.
         while not self._inbox.empty():
-            await self._turn_quietly()
+            now = self._clock.monotonic()
+            await self._outbound.perform(self._decide([self._inbox.get_nowait()], now), now)
         if self._engine is not None:
             await self._engine.stop()
         with contextlib.suppress(StorageError):
@@ -268,19 +275,14 @@ class Daemon:
         self._disk.shutdown()
         self._journal.write(kinds.STOPPED)
 
-    async def _turn_quietly(self) -> None:
-        now = self._clock.monotonic()
-        effects = self._handling.take(self._inbox.get_nowait(), now)
-        await self._outbound.perform(effects, now)
-
     # The rooms.
 
     def _find_model(self) -> Model | None:
         try:
             return find_model(self._config)
         except ModelError as error:
-            path = self._config.model.path or ""
-            self._notes.model_bad(path, str(error), self._clock.monotonic())
+            missing = isinstance(error.__cause__, FileNotFoundError)
+            self._notes.model_bad(str(error), self._clock.monotonic(), missing=missing)
             return None
 
     def _make_engine(self, model: Model | None) -> Supervisor | None:
@@ -307,7 +309,7 @@ def _settings(config: Config) -> Settings:
     serving = config.serving
     return Settings(
         capacity=serving.capacity,
-        per_client=serving.per_client,
+        per_client=serving.client_share,
         duplicate_window_s=serving.duplicate_window_s,
     )
 
@@ -318,7 +320,7 @@ def _info(config: Config, model: Model | None) -> Info:
         payload_bytes=MAX_PAYLOAD_BYTES,
         max_tokens=serving.max_tokens_limit,
         capacity=serving.capacity,
-        per_client=serving.per_client,
+        per_client=serving.client_share,
         reply_prefixes=config.mqtt.reply_prefixes,
     )
     return Info(

@@ -100,10 +100,14 @@ class Notes:
         """A line of the child's standard error, with a level of the logging module."""
         self._journal.write(kinds.ENGINE_STDERR, Fields(code=str(level), reason=line))
 
-    def model_bad(self, path: str, reason: str, now: float) -> None:
+    def model_bad(self, reason: str, now: float, *, missing: bool) -> None:
         """The model file cannot be used; the daemon stays up and says so."""
-        self._journal.write(kinds.MODEL_BAD, Fields(path=path, reason=reason))
-        self._health.raise_("model_bad", now, reason)
+        self._journal.write(kinds.MODEL_BAD, Fields(reason=reason))
+        self._health.raise_("model_missing" if missing else "model_bad", now, reason)
+
+    def mistake(self, where: str, error: Exception) -> None:
+        """An exception that nobody expected: its place, for its text may quote a prompt."""
+        self._journal.mistake(where, error)
 
     def broker_back(self, broker: str) -> None:
         """The broker has us."""

@@ -81,7 +81,10 @@ class Outbound:
         if ledger:
             others += await self._write(ledger, now)
         for effect in others:
-            self._doers[type(effect)](effect, now)
+            try:
+                self._doers[type(effect)](effect, now)
+            except Exception as error:  # noqa: BLE001 - our mistake with one effect stays with it
+                self._notes.mistake(type(effect).__name__, error)
 
     async def _write(self, ops: Sequence[LedgerOp], now: float) -> list[effects.Effect]:
         try:

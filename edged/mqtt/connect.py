@@ -158,7 +158,7 @@ def explain(error: Exception, config: MqttConfig) -> Failure:
             code = "tls_certificate" if refusal else "tls_not_yet_valid"
             text = f"the certificate of {where} is refused: {error.verify_message}"
         case ssl.SSLError():
-            code, text = "tls", f"no TLS with {where}: {error.reason or error}"
+            code, text = "tls", f"no TLS with {where}: {error}"
         case socket.gaierror():
             code, text = "dns", f"the name {config.host} cannot be resolved: {error.strerror}"
         case TimeoutError():

@@ -8,22 +8,15 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from edged.mqtt import receipts
-from edged.mqtt.connect import OFFLINE, ONLINE, WILL_QOS, keepalive
+from edged.mqtt.connect import OFFLINE, ONLINE, keepalive
 from edged.mqtt.failure import Failure
 from edged.mqtt.packet import Connected, Granted, Incoming, Outgoing, Refused, Taken
 from edged.mqtt.wire import SILENT, ConnAck, Lost, Note, PubAck, SubAck, Wire
 
 if TYPE_CHECKING:
-    import threading
-
-    from edged.clock import Clock
-    from edged.mqtt.courier import Courier
-    from edged.mqtt.outbox import Entry, Outbox
-    from edged.mqtt.topics import Topics
-    from edged.settings import MqttConfig
+    from edged.mqtt.desk import Desk
+    from edged.mqtt.outbox import Entry
 
 NO_ANSWER = Failure(code="no_answer", text="the broker takes the connection but does not answer")
 # The broker sends a retained message right behind the SUBACK; if none came by then, none is.
@@ -47,21 +40,6 @@ class Phase(Enum):
     CLOSING = auto()  # `offline` is published; waiting for the last PUBACK
     LEAVING = auto()  # DISCONNECT is queued
     ENDED = auto()
-
-
-class Desk(Struct, eq=False):
-    """What outlives a connection, and the lock that guards it."""
-
-    config: MqttConfig
-    topics: Topics
-    clock: Clock
-    courier: Courier
-    outbox: Outbox
-    receipts: receipts.Receipts
-    lock: threading.RLock
-    receive_maximum: int
-    dropped_in: int = 0
-    dropped_out: int = 0
 
 
 class Link:
@@ -122,7 +100,7 @@ class Link:
     def close(self, deadline: float) -> None:
         """Announce `offline` and leave, at `deadline` (monotonic seconds) at the latest."""
         if self._phase is Phase.UP:
-            self._announce(OFFLINE)
+            self._desk.announce(OFFLINE)
             self._phase, self._deadline = Phase.CLOSING, deadline
             self.flush()
         elif self._phase in {Phase.OPENING, Phase.SUBSCRIBING}:
@@ -237,7 +215,7 @@ class Link:
         if self._phase is not Phase.SUBSCRIBING or self._asked or self._receipt_until is not None:
             return
         self._phase, self.was_up = Phase.UP, True
-        self._announce(ONLINE)
+        self._desk.announce(ONLINE)
         self.flush()
         refused = tuple(sorted(self._denied))
         self._desk.courier.send(
@@ -245,10 +223,6 @@ class Link:
                 connection=self.number, session_present=self._session_present, refused=refused
             )
         )
-
-    def _announce(self, payload: bytes) -> None:
-        topic = self._desk.topics.availability
-        self._desk.outbox.put(Outgoing(topic=topic, payload=payload, qos=WILL_QOS, retain=True))
 
     def _on_message(self, message: Incoming) -> None:
         desk = self._desk
@@ -258,28 +232,20 @@ class Link:
         elif desk.topics.parse(message.topic) is None:
             if message.qos:  # a subscription that an older version left in the session
                 desk.outbox.acknowledge(message.mid)
-        elif message.qos == 0 and (desk.courier.full or desk.outbox.congested):
-            desk.dropped_in += 1
         else:
-            desk.courier.send(message)
+            desk.take_in(message)
 
     def _on_puback(self, mid: int, refused: str | None) -> None:
         outgoing = self._desk.outbox.confirmed(mid)
         if outgoing is not None:
-            self._settle(outgoing, refused)
-
-    def _settle(self, outgoing: Outgoing, refused: str | None) -> None:
-        if refused is not None:
-            self._desk.courier.send(Refused(topic=outgoing.topic, reason=refused))
-        if outgoing.tag is not None:
-            self._desk.courier.send(Taken(tag=outgoing.tag, refused=refused))
+            self._desk.settle(outgoing, refused)
 
     def _write(self, entry: Entry) -> None:
         outgoing = entry.outgoing
         if outgoing.size > self._packet_limit:
             # Sent, it would end this connection and every one after it.
             self._desk.outbox.discard(entry)
-            self._settle(outgoing, "larger than the broker's packet limit")
+            self._desk.settle(outgoing, "larger than the broker's packet limit")
             return
         self._desk.outbox.sent(entry, self._wire.publish(outgoing))
         if outgoing.tag is not None:

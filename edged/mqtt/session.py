@@ -14,8 +14,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from edged.mqtt.courier import Courier
+from edged.mqtt.desk import Desk
 from edged.mqtt.failure import Failure, delay
-from edged.mqtt.link import Desk, Link
+from edged.mqtt.link import Link
 from edged.mqtt.outbox import Outbox
 from edged.mqtt.packet import Connected, Disconnected, Granted, Refused
 from edged.mqtt.receipts import Receipts

@@ -9,7 +9,8 @@ MAX_PLAIN = 240
 
 def quote(text: str) -> str:
     """Text of a user in quotes: printable, escaped, at most `MAX_QUOTE` characters of it."""
-    return f'"{_escape(text[:MAX_QUOTE])}{"..." if len(text) > MAX_QUOTE else ""}"'
+    shown = text[:MAX_QUOTE].replace("\\", r"\\").replace('"', r"\"")
+    return f'"{_escape(shown)}{"..." if len(text) > MAX_QUOTE else ""}"'
 
 
 def plain(text: str) -> str:

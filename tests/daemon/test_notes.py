@@ -148,10 +148,19 @@ def test_a_lost_ledger_is_told_once_when_it_is_back(rooms: Rooms, notes: Notes) 
     assert codes(rooms) == []
 
 
-def test_a_bad_model_names_file_and_fault(rooms: Rooms, notes: Notes) -> None:
-    notes.model_bad("/m.gguf", "empty", 0.0)
-    assert codes(rooms) == ["model_bad"]
-    assert "path=/m.gguf" in rooms.lines[0]
+@pytest.mark.parametrize(("missing", "code"), [(True, "model_missing"), (False, "model_bad")])
+def test_a_bad_model_names_file_and_fault(
+    rooms: Rooms, notes: Notes, missing: bool, code: str
+) -> None:
+    notes.model_bad("/m.gguf: empty", 0.0, missing=missing)
+    assert codes(rooms) == [code]
+    assert "/m.gguf: empty" in rooms.lines[0]
+
+
+def test_a_mistake_of_ours_is_told_by_place_and_not_by_text(rooms: Rooms, notes: Notes) -> None:
+    notes.mistake("Incoming", ValueError("a prompt"))
+    assert "ValueError" in rooms.lines[0]
+    assert "a prompt" not in rooms.lines[0]
 
 
 def test_the_childs_stderr_is_debug(rooms: Rooms, notes: Notes) -> None:

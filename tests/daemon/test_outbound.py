@@ -154,6 +154,14 @@ def test_the_child_is_told_the_work_and_nothing_else() -> None:
     assert b"reply" not in frames.encode_checked(frame)
 
 
+def test_a_mistake_with_one_effect_does_not_cost_the_next() -> None:
+    desk = Desk()
+    broken = effects.SendReply(key="k", request_id="a1", payload=b"{}", reply_to="#")
+    desk.perform(broken, effects.Acknowledge(ticket=TICKET))
+    assert desk.rooms.fake_session.acknowledged == [(2, 5)]
+    assert "SendReply" in desk.rooms.lines[0]
+
+
 @pytest.mark.parametrize("status", ["ok", "rejected"])
 def test_outcomes_and_notes_reach_the_journal(status: str) -> None:
     desk = Desk()

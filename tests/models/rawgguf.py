@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Any
 
 FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "B", 10: "Q", 11: "q"}
@@ -10,6 +11,7 @@ U32, I32, F32, STR, ARR = 4, 5, 6, 8, 9
 Value = tuple[int, Any]
 
 
+@lru_cache(4096)  # a large vocabulary repeats itself
 def text(value: str | bytes) -> bytes:
     raw = value if isinstance(value, bytes) else value.encode()
     return struct.pack("<Q", len(raw)) + raw

@@ -18,12 +18,13 @@ def test_comes_up_announced_and_leaves_with_goodbye() -> None:
     with Broker() as broker, Witness(broker.port) as witness:
         with Rider(broker.port) as rider:
             assert rider.wait_up() == Connected(connection=1, session_present=False)
-            assert rider.session.connected
+            connected = [rider.session.connected]
             witness.wait(lambda r: r.payload == b"online" and r.retain)
             began = time.monotonic()
             rider.close(2.0)
             assert time.monotonic() - began < 1.0
-        assert not rider.session.connected
+        connected.append(rider.session.connected)
+        assert connected == [True, False]
         witness.wait(lambda r: r.payload == b"offline" and r.retain)
         assert len(witness.on("edged/test/availability")) == 2
 

@@ -316,15 +316,6 @@ def test_reply_above_the_brokers_limit_is_refused_and_not_tried_for_ever() -> No
         assert rider.wait(Taken, lambda t: t.tag == "small").refused is None
 
 
-def test_second_daemon_with_our_client_id_is_no_tug_of_war() -> None:
-    with Broker() as broker, Rider(broker.port) as rider:
-        rider.reply("barrier")  # unread bytes at the broker would make it reset the connection
-        rider.wait(Taken)
-        with TestClient(broker.port, client_id="edged-test"):
-            lost = rider.wait(Disconnected)
-            assert (lost.code, lost.retry_in_s >= 30.0) == ("session_taken_over", True)
-
-
 @pytest.mark.parametrize("protocol", [5, 311])
 def test_close_before_a_frozen_broker_is_bounded_and_the_will_speaks(protocol: int) -> None:
     with Broker() as broker, Witness(broker.port) as witness:

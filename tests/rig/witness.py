@@ -54,11 +54,13 @@ class Witness(TestClient):
 
 def reply_id(record: Record) -> str | None:
     """The request a terminal reply belongs to; None if this is no reply."""
+    if "/reply/" not in record.topic:
+        return None  # requests may hold anything, JSON of any depth too
     try:
         body = json.loads(record.payload)
     except ValueError:
         return None
-    if isinstance(body, dict) and {"id", "status"} <= body.keys() and "/reply/" in record.topic:
+    if isinstance(body, dict) and {"id", "status"} <= body.keys():
         return str(body["id"])
     return None
 

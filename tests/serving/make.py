@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
-from edged.serving.events import Arrived, Completed
-from edged.serving.request import Message, Priority, Request, Ticket, Usage
+import msgspec
 
-if TYPE_CHECKING:
-    from edged.serving.effects import Effect
+from edged.serving.dispatcher import Dispatcher, Standing
+from edged.serving.effects import Effect, SendReply
+from edged.serving.events import Arrived, Completed, EngineReady, Event
+from edged.serving.request import Message, Priority, Reply, Request, Ticket, Usage
+from edged.serving.state import Settings
 
 T = TypeVar("T")
 
@@ -62,3 +64,39 @@ def completed(key: str, reason: str = "stop") -> Completed:
 
 def only(effects: list[Effect], kind: type[T]) -> list[T]:
     return [effect for effect in effects if isinstance(effect, kind)]
+
+
+class Desk:
+    """A dispatcher at a desk with a clock on it."""
+
+    def __init__(self, *, ready: bool = True, **settings: Any) -> None:
+        self.now = 100.0
+        self.dispatcher = Dispatcher(Settings(**settings))
+        self.mid = 0
+        if ready:
+            self.on(EngineReady(variant="tiny-Q4_K", n_ctx=2048))
+
+    def on(self, event: Event, *, after: float = 0.0) -> list[Effect]:
+        self.now += after
+        return self.dispatcher.on(event, self.now)
+
+    def ask(
+        self, asked: Request, *, dup: bool = False, fingerprint: str | None = None
+    ) -> list[Effect]:
+        self.mid += 1
+        return self.on(arrived(asked, self.mid, dup=dup, fingerprint=fingerprint))
+
+    def standing(self) -> Standing:
+        return self.dispatcher.snapshot(self.now)
+
+
+def answer(effects: list[Effect]) -> Reply:
+    """The one reply among these, which says the same in its bytes."""
+    (sent,) = only(effects, SendReply)
+    assert sent.reply is not None
+    assert msgspec.json.decode(sent.payload, type=Reply) == sent.reply
+    return sent.reply
+
+
+def kinds(effects: list[Effect]) -> list[str]:
+    return [type(effect).__name__ for effect in effects]

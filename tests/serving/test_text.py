@@ -15,10 +15,11 @@ def test_quote_and_plain_are_printable_and_bounded(text: str) -> None:
     for made, limit in ((quote(text), MAX_QUOTE), (plain(text), MAX_PLAIN)):
         assert made.isprintable()
         assert len(made) <= limit * len("\\U0001f600") + 5
-        assert made.encode()
+        made.encode()
 
 
 def test_what_is_harmless_stays() -> None:
+    assert quote('a"\\') == r'"a\"\\"'
     assert quote("größe 😀") == '"größe 😀"'
     assert plain('say "hi"') == 'say "hi"'
 
@@ -30,7 +31,7 @@ def test_what_is_not_is_shown() -> None:
 
 @given(ANY)
 def test_clean_can_be_encoded(text: str) -> None:
-    assert clean(text).encode() if text else clean(text) == ""
+    assert len(clean(text).encode()) >= len(text)
 
 
 def test_clean_replaces_only_surrogates() -> None:

@@ -163,15 +163,17 @@ def test_what_has_no_limit_is_always_written() -> None:
 
 
 def test_a_mistake_tells_its_place_and_not_its_text() -> None:
+    def deeper() -> None:
+        int("a secret prompt")
+
     journal, stream = plain()
     try:
-        int("a secret prompt")
+        deeper()
     except ValueError as error:
         journal.mistake("dispatcher", error)
     journal.mistake("timer", KeyError("a secret prompt"))
     assert "secret" not in stream.getvalue()
-    assert "ValueError in test_a_mistake_tells" in stream.getvalue()
-    assert "test_journal.py:" in stream.getvalue()
+    assert "ValueError in deeper, test_journal.py:" in stream.getvalue()
     assert "reason=KeyError" in stream.getvalue()
 
 

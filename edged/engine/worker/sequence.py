@@ -11,9 +11,9 @@ from edged.engine.worker.output import Output
 from edged.engine.worker.sampling import Sampler
 
 if TYPE_CHECKING:
-    from edged.engine.worker.channel import Channel
     from typing import Any
 
+    from edged.engine.worker.channel import Channel
     from edged.engine.worker.model import Model
 
 Finish = Literal["stop", "length", "cancelled"]

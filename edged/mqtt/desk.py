@@ -1,0 +1,54 @@
+"""What outlives a connection: the outbox, the receipts, the way to the asyncio loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from edged.mqtt.connect import WILL_QOS
+from edged.mqtt.packet import Incoming, Outgoing, Refused, Taken
+
+if TYPE_CHECKING:
+    import threading
+
+    from edged.clock import Clock
+    from edged.mqtt.courier import Courier
+    from edged.mqtt.outbox import Outbox
+    from edged.mqtt.receipts import Receipts
+    from edged.mqtt.topics import Topics
+    from edged.settings import MqttConfig
+
+
+class Desk(Struct, eq=False):
+    """Shared by the two threads of a session; whoever touches it holds `lock`."""
+
+    config: MqttConfig
+    topics: Topics
+    clock: Clock
+    courier: Courier
+    outbox: Outbox
+    receipts: Receipts
+    lock: threading.RLock
+    receive_maximum: int
+    dropped_in: int = 0
+    dropped_out: int = 0
+
+    def announce(self, payload: bytes) -> None:
+        """Publish our availability."""
+        topic = self.topics.availability
+        self.outbox.put(Outgoing(topic=topic, payload=payload, qos=WILL_QOS, retain=True))
+
+    def take_in(self, message: Incoming) -> None:
+        """Pass a message on; with QoS 0 only if the loop and the broker keep up."""
+        if message.qos == 0 and (self.courier.full or self.outbox.congested):
+            self.dropped_in += 1
+        else:
+            self.courier.send(message)
+
+    def settle(self, outgoing: Outgoing, refused: str | None) -> None:
+        """The broker's last word on a message: None if it took it."""
+        if refused is not None:
+            self.courier.send(Refused(topic=outgoing.topic, reason=refused))
+        if outgoing.tag is not None:
+            self.courier.send(Taken(tag=outgoing.tag, refused=refused))

@@ -1,0 +1,225 @@
+"""The law of imports and of purity, as a function from a file's text to what it breaks."""
+
+from __future__ import annotations
+
+import ast
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_LINES = 400
+
+ROOMS = ("serving", "engine", "mqtt", "models", "telemetry", "thermal")
+# where rooms meet
+ROOTS = ("edged/daemon/*", "edged/daemon.py", "edged/cli*.py", "edged/demo.py", "edged/client/*")
+# what any room may use
+COMMON = ("edged.errors", "edged.clock", "edged.config", "edged.settings", "edged.files")
+# what one file may import of edged; the first pattern that fits decides
+ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    *((pattern, ("edged",)) for pattern in ROOTS),
+    ("edged/errors.py", ()),
+    ("edged/clock.py", ()),
+    ("edged/yamltree.py", ()),
+    ("edged/settings.py", ()),
+    ("edged/health.py", ()),
+    ("edged/__init__.py", ()),
+    ("edged/__main__.py", ("edged.cli",)),
+    ("edged/configrules.py", ("edged.settings",)),
+    ("edged/config.py", ("edged.errors", "edged.settings", "edged.configrules", "edged.yamltree")),
+    ("edged/files.py", ("edged.errors",)),
+    ("edged/password.py", ("edged.errors", "edged.files")),
+    ("edged/engine/frames.py", ("edged.errors",)),
+    # errors: frames raises one of them, and they know nothing
+    ("edged/engine/worker/*", ("edged.engine.frames", "edged.engine.worker", "edged.errors")),
+    *((f"edged/{room}/*", (*COMMON, f"edged.{room}")) for room in ROOMS),
+)
+FORBIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
+    # the daemon starts the worker's process and never loads a line of it
+    ("edged/engine/[!w]*", ("edged.engine.worker",)),
+    ("edged/daemon/*", ("edged.engine.worker",)),
+)
+# libraries with one door
+OWNERS: dict[str, tuple[str, ...]] = {
+    "paho": ("edged/mqtt/*",),
+    "llama_cpp": ("edged/engine/worker/*",),
+    "jinja2": ("edged/engine/worker/*",),
+    "yaml": ("edged/yamltree.py",),
+    "sqlite3": ("edged/serving/ledger.py",),
+    "systemd": ("edged/telemetry/*",),
+    "rich": ("edged/client/*", "edged/demo.py", "edged/cli*.py"),
+}
+PURE = (
+    "edged/config.py",
+    "edged/configrules.py",
+    "edged/errors.py",
+    "edged/health.py",
+    "edged/settings.py",
+    "edged/yamltree.py",
+    "edged/serving/*.py",
+    "edged/engine/events.py",
+    "edged/engine/frames.py",
+    "edged/engine/lifecycle.py",
+    "edged/engine/worker/text.py",
+    "edged/models/cursor.py",
+    "edged/models/ggml.py",
+    "edged/models/gguf.py",
+    "edged/models/metadata.py",
+    "edged/mqtt/failure.py",
+    "edged/mqtt/outbox.py",
+    "edged/mqtt/packet.py",
+    "edged/mqtt/receipts.py",
+    "edged/mqtt/topics.py",
+    "edged/telemetry/kinds.py",
+    "edged/telemetry/meter.py",
+    "edged/telemetry/state.py",
+)
+NOT_PURE = ("edged/serving/ledger.py",)
+BANNED = frozenset(
+    [
+        "asyncio",
+        "ctypes",
+        "datetime",
+        "http",
+        "io",
+        "logging",
+        "multiprocessing",
+        "os",
+        "pathlib",
+        "random",
+        "secrets",
+        "select",
+        "shutil",
+        "signal",
+        "socket",
+        "sqlite3",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "urllib",
+        "uuid",
+    ]
+)
+BANNED_CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__"})
+# files.py is the one place; the child sets its own score in /proc, the demo keeps its children's
+# output in a temporary folder
+WRITERS = ("edged/files.py", "edged/engine/worker/guard.py", "edged/demo.py")
+
+
+class Import(NamedTuple):
+    """One module that a file names; `typing` if only a type checker sees it."""
+
+    module: str
+    line: int
+    typing: bool
+
+
+def violations(path: str, source: str) -> list[str]:
+    """What the file at `path` (from the root of the tree, with `/`) breaks, one line each."""
+    tree = ast.parse(source)
+    found = list(_imports(tree))
+    broken = [*_rooms(path, found), *_owners(path, found), *_pure(path, tree, found)]
+    broken += _writes(path, tree)
+    count = source.count("\n")
+    if count > MAX_LINES:
+        broken.append(f"{count} lines, over {MAX_LINES}")
+    return [f"{path}: {text}" for text in broken]
+
+
+def is_pure(path: str) -> bool:
+    """Whether the file promises to touch nothing outside."""
+    return _fits(path, PURE) and not _fits(path, NOT_PURE)
+
+
+def _fits(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(path, pattern) for pattern in patterns)
+
+
+def _within(module: str, names: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(name + ".") for name in names)
+
+
+def _imports(tree: ast.AST) -> Iterator[Import]:
+    hidden = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for branch in node.body
+        for inner in ast.walk(branch)
+    }
+    for node in ast.walk(tree):
+        for module in _named(node):
+            yield Import(module, getattr(node, "lineno", 0), id(node) in hidden)
+
+
+def _named(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        # `from edged import cli` names edged.cli; of others the names may be no modules
+        base = "." * node.level + (node.module or "")
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        if name in {"import_module", "__import__", "find_spec"}:
+            yield str(node.args[0].value)
+
+
+def _rooms(path: str, found: list[Import]) -> Iterator[str]:
+    rules = [names for pattern, names in ALLOWED if fnmatch(path, pattern)]
+    if not rules:
+        yield "no room of the table; give it a line"
+    barred = tuple(name for pattern, names in FORBIDDEN if fnmatch(path, pattern) for name in names)
+    for module, line, _ in found:
+        if module.startswith("."):
+            yield f"line {line} imports {module}, which is relative"
+        ours = module == "edged" or module.startswith("edged.")
+        version = module in {"edged", "edged.__version__"}
+        allowed = bool(rules) and (version or _within(module, rules[0]))
+        if ours and (not allowed or _within(module, barred)):
+            yield f"line {line} imports {module}"
+
+
+def _owners(path: str, found: list[Import]) -> Iterator[str]:
+    for module, line, _ in found:
+        owners = OWNERS.get(module.partition(".")[0])
+        if owners is not None and not _fits(path, owners):
+            yield f"line {line} imports {module}, the business of {owners[0]}"
+
+
+def _pure(path: str, tree: ast.AST, found: list[Import]) -> Iterator[str]:
+    if not is_pure(path):
+        return
+    for module, line, typing in found:
+        if module.partition(".")[0] in BANNED and not typing:
+            yield f"line {line} imports {module}, and the file is pure"
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        if node.func.id in BANNED_CALLS:
+            yield f"line {node.lineno} calls {node.func.id}, and the file is pure"
+
+
+def _writes(path: str, tree: ast.AST) -> Iterator[str]:
+    if _fits(path, WRITERS):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _is_write(node):
+            yield f"line {node.lineno} writes a file; use edged.files"
+
+
+def _is_write(call: ast.Call) -> bool:
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name in {"write_text", "write_bytes", "mkstemp", "NamedTemporaryFile"}:
+        return True
+    if name not in {"open", "fdopen"}:
+        return False
+    if any(flag in ast.unparse(call) for flag in ("O_WRONLY", "O_RDWR", "O_CREAT")):
+        return True
+    first = 1 if isinstance(call.func, ast.Name) or name == "fdopen" else 0
+    modes = [word.value for word in call.keywords if word.arg == "mode"] + call.args[first:][:1]
+    text = [mode.value for mode in modes if isinstance(mode, ast.Constant)]
+    return any(isinstance(mode, str) and set(mode) & set("wax+") for mode in text)

@@ -1,0 +1,108 @@
+"""After a restart: nothing accepted is lost, nothing answered is answered anew."""
+
+from __future__ import annotations
+
+from edged.serving.effects import Conclude, Forget, MarkRunning, SendReply, Submit
+from edged.serving.events import EngineReady, ReplyTaken, Restored, Tick
+from edged.serving.row import Row, State, StoredReply
+from tests.serving.make import Desk, answer, kinds, only, request
+
+READY = EngineReady(variant="v", n_ctx=2048)
+
+
+def row(
+    name: str,
+    state: State = "waiting",
+    *,
+    attempts: int = 0,
+    age_s: float = 5.0,
+    expires_in: float | None = None,
+) -> Row:
+    asked = request(name, expires_in=expires_in)
+    return Row(key=asked.key, state=state, request=asked, attempts=attempts, age_s=age_s)
+
+
+def replied(name: str, state: State = "replied", settled_s: float = 0.0) -> Row:
+    return Row(
+        key=request(name).key,
+        state=state,
+        fingerprint=f"f-{name}",
+        reply=StoredReply(id=name, payload=b"{}", reply_to="a/b", correlation=b"c"),
+        age_s=settled_s + 1,
+        settled_s=settled_s,
+    )
+
+
+def restored(*rows: Row) -> Desk:
+    desk = Desk(ready=False)
+    desk.on(Restored(rows=rows))
+    return desk
+
+
+def test_waiting_waits_again_in_its_order() -> None:
+    desk = restored(row("a"), row("b"))
+    effects = desk.on(READY)
+    assert only(effects, Submit)[0].request.id == "a"
+    assert only(effects, MarkRunning)[0].attempts == 1
+    assert desk.standing().oldest_wait_s == 0
+
+
+def test_waiting_has_aged() -> None:
+    desk = Desk(ready=False)
+    effects = desk.on(Restored(rows=(row("a", age_s=10, expires_in=9),)))
+    reply = answer(effects)
+    assert reply.status == "expired"
+    assert reply.timings is not None
+    assert reply.timings.queue_ms == 10_000
+    desk = restored(row("a", age_s=5, expires_in=9))
+    assert not desk.on(Tick(), after=4)
+    assert answer(desk.on(Tick(), after=0.1)).status == "expired"
+
+
+def test_running_goes_first_and_once_more() -> None:
+    desk = restored(row("a"), row("b", "running", attempts=1, age_s=99, expires_in=1))
+    effects = desk.on(READY)
+    assert only(effects, MarkRunning) == [MarkRunning(key=request("b").key, attempts=2)]
+
+
+def test_running_twice_is_enough() -> None:
+    desk = Desk()
+    effects = desk.on(Restored(rows=(row("a", "running", attempts=2),)))
+    reply = answer(effects)
+    assert reply.error is not None
+    assert (reply.status, reply.error.code) == ("failed", "engine_died")
+    assert only(effects, Conclude)
+    assert not only(effects, Submit)
+
+
+def test_untaken_reply_goes_out_again() -> None:
+    desk = Desk()
+    (sent,) = desk.on(Restored(rows=(replied("a"),)))
+    assert sent == SendReply(
+        key=request("a").key,
+        request_id="a",
+        payload=b"{}",
+        reply_to="a/b",
+        correlation=b"c",
+        resend=True,
+    )
+    assert kinds(desk.on(ReplyTaken(key=request("a").key))) == ["Settle"]
+    assert desk.on(ReplyTaken(key=request("a").key)) == []
+
+
+def test_done_is_remembered_for_the_rest_of_its_window() -> None:
+    desk = restored(replied("young", "done", 1.0), replied("old", "done", 590.0))
+    assert kinds(desk.ask(request("old"), dup=True)) == ["Acknowledge"]
+    assert kinds(desk.ask(request("new"), dup=True, fingerprint="f-old")) == ["Acknowledge"]
+    assert desk.on(Tick(), after=11) == [Forget(key=request("old").key)]
+    assert desk.on(Tick(), after=600) == [Forget(key=request("young").key)]
+
+
+def test_too_old_is_forgotten_at_once() -> None:
+    desk = Desk()
+    assert desk.on(Restored(rows=(replied("a", "done", 601.0),))) == [Forget(key=request("a").key)]
+
+
+def test_a_row_with_nothing_in_it_is_passed_over() -> None:
+    desk = restored(Row(key="x"))
+    assert desk.standing().waiting == 0
