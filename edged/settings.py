@@ -99,7 +99,7 @@ class ServingConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         capacity: Requests waiting at once, 1 to 10000.
-        per_client: Requests waiting of one client, at most `capacity`; None is three quarters of it.
+        per_client: Requests waiting of one client, at most `capacity`; None: three quarters.
         max_tokens: Tokens of an answer when the request does not say.
         max_tokens_limit: The most tokens a request may ask for.
         duplicate_window_s: Seconds in which an id repeated gets the same reply.

@@ -47,6 +47,6 @@ def test_the_demo_asks_what_it_is_told() -> None:
 def test_without_a_broker_the_package_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo.shutil, "which", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr("shutil.which", lambda *_args, **_kwargs: None)
     with pytest.raises(EdgedError, match="apt install mosquitto"), demo._broker(tmp_path):
         pytest.fail("there is no broker to enter")

@@ -199,6 +199,16 @@ class TestFreshStart:
         assert opened.note is not None
         assert ".bad" in opened.note
 
+    def test_damaged_page_is_found(self, ledger: Ledger, path: Path) -> None:
+        ledger.apply([Accept(row=row())])
+        ledger.close()
+        data = bytearray(path.read_bytes())
+        data[2 * 4096 :] = bytes(len(data) - 2 * 4096)
+        path.write_bytes(data)
+        opened = ledger.open()
+        assert opened.note is not None
+        assert "damaged" in opened.note
+
     def test_last_one_aside_is_replaced(self, path: Path, clock: FakeClock) -> None:
         for content in (b"first" * 1000, b"second" * 1000):
             path.write_bytes(content)
@@ -216,7 +226,7 @@ class TestFreshStart:
             "request = zeroblob(9)",
             "request = CAST('text' AS BLOB)",
             "key = 'other'",
-            "accepted_wall = 9e999",
+            "accepted_wall = -9e999",
             "state = 'done'",
             "reply = request",
         ],
@@ -316,15 +326,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+def _fill(ledger: Ledger, wrote: list[str]) -> None:
+    for count in range(100):
+        ledger.apply([Accept(row=row(f"n{count}", fingerprint="x" * 10_000))])
+        wrote.append(f"n{count}")
+
+
 @pytest.mark.fault
 def test_real_disk_full_then_free_again(small_disk: Path, clock: FakeClock) -> None:
     ledger = Ledger(small_disk / "ledger.sqlite3", clock)
     ledger.open()
-    wrote = []
+    wrote: list[str] = []
     with pytest.raises(StorageError):
-        for count in range(100):
-            ledger.apply([Accept(row=row(f"n{count}", fingerprint="x" * 10_000))])
-            wrote.append(f"n{count}")
+        _fill(ledger, wrote)
     ledger.close()
     assert wrote
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
