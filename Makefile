@@ -33,8 +33,10 @@ check: venv ## ruff and mypy
 bench: venv ## run every bench and write bench/report.html
 	@$(BIN)/python -m bench.all
 
-pocket: venv ## train the pocket model anew (PyTorch, about 20 minutes on 2 cores)
-	@bench/pocket/make.sh $(PYTHON)
+pocket: ## train the pocket model anew (PyTorch, about 20 minutes on 2 quiet cores)
+	@$(PYTHON) -m venv build/pocket/venv
+	@build/pocket/venv/bin/python -m pip install -q -r bench/pocket/requirements.txt
+	@for step in tokenizer train export evaluate; do build/pocket/venv/bin/python -m bench.pocket.$$step || exit; done
 
 clean: ## remove what the other targets made in the tree (the wheel cache stays)
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage bench/report.html

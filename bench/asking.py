@@ -13,7 +13,7 @@ from bench.tasks import rate
 if TYPE_CHECKING:
     from tests.rig.client import Record, TestClient
 
-ANSWER_TIMEOUT_S: Final = 120.0  # 256 tokens at 3 tok/s, slower than any box worth a bench
+ANSWER_TIMEOUT_S: Final = 600.0  # patience with a busy machine; a goal is not met by waiting
 POLL_S: Final = 0.005  # the times are taken by the client's network thread, not by this loop
 
 

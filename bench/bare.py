@@ -117,6 +117,7 @@ def _quiet() -> None:
 
 def _load(path: str) -> native.llama_model_p:
     params = native.llama_model_default_params()
+    params.load_mode = native.LLAMA_LOAD_MODE_MMAP
     model = native.llama_model_load_from_file(path.encode(), params)
     if model is None:
         message = f"llama.cpp refuses {path}"
@@ -127,7 +128,7 @@ def _load(path: str) -> native.llama_model_p:
 def _context(model: native.llama_model_p, settings: Settings) -> native.llama_context_p:
     params = native.llama_context_default_params()
     params.n_ctx = settings.context
-    params.n_batch = params.n_ubatch = settings.batch
+    params.n_batch = params.n_ubatch = settings.chunk
     params.n_threads = params.n_threads_batch = settings.threads
     params.no_perf = True
     context = native.llama_init_from_model(model, params)

@@ -6,28 +6,25 @@ falls on both.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from typing import TYPE_CHECKING, Final, Self
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from bench import asking, synthetic
+from bench.bare_process import BareProcess, cpu_s
 from bench.mixes import MIXES
-from bench.report import Figure, Options, Result, Series, judged, median, run, told
+from bench.overhead_verdict import Pair, judge
+from bench.report import Options, Result, run
 from bench.shapes import SHAPES, bits_per_weight, plan
-from bench.tasks import Run, Settings, Task, render
+from bench.tasks import Settings, Task, render
 from tests.rig.broker import Broker
 from tests.rig.client import TestClient
-from tests.rig.daemon import ROOT, DaemonProcess
+from tests.rig.daemon import DaemonProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from bench.asking import Asked
+    from bench.tasks import Run
 
 SHAPE: Final = "overhead"
 # One thread leaves the other cores to broker, daemon and client; with all of them computing,
@@ -45,42 +42,6 @@ PAUSE_S: Final = 0.1  # between short prompts, so that each finds everyone aslee
 LOAD_TIMEOUT_S: Final = 120.0
 NODE: Final = "bench"
 PROMPT: Final = "The bathroom feels colder than this morning. Which window may be open?"
-RATIO_GOAL: Final = ">= 0.98"
-DELAY_GOAL: Final = "<= 10"
-
-Pair = tuple[Run, "Asked"]
-
-
-class BareProcess:
-    """The bare loop in a process of its own, asleep between tasks."""
-
-    def __init__(self, model: Path, settings: Settings) -> None:
-        as_json = msgspec.json.encode(settings).decode()
-        module = (sys.executable, "-m", "bench.bare")
-        self._command = (*module, str(model), "--settings", as_json)
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
-        )
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.communicate()
-
-    def run(self, task: Task) -> Run:
-        """Do one task and wait for it."""
-        if self._process.stdin is None or self._process.stdout is None:
-            message = "the bare loop has no pipes"
-            raise RuntimeError(message)
-        self._process.stdin.write(msgspec.json.encode(task) + b"\n")
-        self._process.stdin.flush()
-        return msgspec.json.decode(self._process.stdout.readline(), type=Run)
 
 
 def measure(options: Options) -> Result:
@@ -92,21 +53,23 @@ def measure(options: Options) -> Result:
     }
     with (
         Broker() as broker,
-        DaemonProcess(broker.port, node=NODE, config=config),
+        DaemonProcess(broker.port, node=NODE, config=config) as daemon,
         BareProcess(model, SETTINGS) as bare,
         TestClient(broker.port) as client,
     ):
         asking.subscribe(client, NODE)
-        wait_ready(client)
+        _wait_ready(client)
         bare.run(Task(prompt=render(PROMPT), tokens=WARM_TOKENS))
         asking.ask(client, NODE, PROMPT, WARM_TOKENS)
-        pairs = _pairs(bare, client, FULL_PAIRS_S if options.full else PAIRS_S)
+        end = time.monotonic() + (FULL_PAIRS_S if options.full else PAIRS_S)
+        pairs: list[Pair] = []
+        while len(pairs) < PAIRS or time.monotonic() < end:
+            pairs.append(_pair(bare, daemon, client, daemon_first=len(pairs) % 2 == 1))
         short = _short(client, FULL_SHORT_ASKS if options.full else SHORT_ASKS)
-    return judge(pairs, short, model.stat().st_size)
+    return judge(pairs, short, TOKENS, _conditions(model, pairs))
 
 
-def wait_ready(client: TestClient) -> None:
-    """Return once the daemon says that its model is loaded."""
+def _wait_ready(client: TestClient) -> None:
     topic = f"edged/{NODE}/state"
     client.subscribe(topic)
     client.wait(
@@ -115,16 +78,36 @@ def wait_ready(client: TestClient) -> None:
     )
 
 
-def _pairs(bare: BareProcess, client: TestClient, seconds: float) -> list[Pair]:
-    """Run both in turns; every other pair begins with the daemon."""
-    task = Task(prompt=render(PROMPT), tokens=TOKENS)
-    deadline = time.monotonic() + seconds
-    pairs: list[Pair] = []
-    while len(pairs) < PAIRS or time.monotonic() < deadline:
-        asked = asking.ask(client, NODE, PROMPT, TOKENS) if len(pairs) % 2 else None
-        alone = bare.run(task)
-        pairs.append((alone, asked or asking.ask(client, NODE, PROMPT, TOKENS)))
-    return pairs
+def _pair(
+    bare: BareProcess, daemon: DaemonProcess, client: TestClient, *, daemon_first: bool
+) -> Pair:
+    """One answer from each side; who begins is changed, for a load may rise or fall."""
+    if daemon_first:
+        asked, worker_cpu_s, daemon_cpu_s = _over_mqtt(daemon, client)
+        alone, alone_cpu_s = _alone(bare)
+    else:
+        alone, alone_cpu_s = _alone(bare)
+        asked, worker_cpu_s, daemon_cpu_s = _over_mqtt(daemon, client)
+    return Pair(
+        alone=alone,
+        alone_cpu_s=alone_cpu_s,
+        asked=asked,
+        worker_cpu_s=worker_cpu_s,
+        daemon_cpu_s=daemon_cpu_s,
+    )
+
+
+def _alone(bare: BareProcess) -> tuple[Run, float]:
+    before = cpu_s(bare.pid)
+    ran = bare.run(Task(prompt=render(PROMPT), tokens=TOKENS))
+    return ran, cpu_s(bare.pid) - before
+
+
+def _over_mqtt(daemon: DaemonProcess, client: TestClient) -> tuple[Asked, float, float]:
+    worker = daemon.children()[0].pid
+    before = cpu_s(worker), cpu_s(daemon.pid)
+    asked = asking.ask(client, NODE, PROMPT, TOKENS)
+    return asked, cpu_s(worker) - before[0], cpu_s(daemon.pid) - before[1]
 
 
 def _short(client: TestClient, count: int) -> list[Asked]:
@@ -135,73 +118,17 @@ def _short(client: TestClient, count: int) -> list[Asked]:
     return answers
 
 
-def judge(pairs: Sequence[Pair], short: Sequence[Asked], model_bytes: int) -> Result:
-    """Turn what was measured into figures."""
-    ratios = [asked.tokens_per_second / alone.tokens_per_second for alone, asked in pairs]
-    own = [asked.timing("predicted_per_second") / r.tokens_per_second for r, asked in pairs]
-    counts = [number for alone, asked in pairs for number in (alone.tokens, asked.tokens)]
-    delays = [asked.added_ms for asked in short]
-    bare_rates = [alone.tokens_per_second for alone, _ in pairs]
-    rates = [asked.tokens_per_second for _, asked in pairs]
-    figures: tuple[Figure, ...] = (
-        judged("decode over MQTT / bare loop, median of pairs", median(ratios), RATIO_GOAL),
-        told("decode by the engine's own count / bare loop", median(own)),
-        told("lowest ratio of a pair", min(ratios)),
-        told("highest ratio of a pair", max(ratios)),
-        told("bare loop", median(bare_rates), "tok/s"),
-        told("spread of the bare loop", 100 * (max(bare_rates) / min(bare_rates) - 1), "%"),
-        told("over MQTT, first delta to reply", median(rates), "tok/s"),
-        judged("tokens in the shortest answer", min(counts), f">= {TOKENS}"),
-        judged("PUBLISH to first delta less engine's TTFT", median(delays), DELAY_GOAL, "ms"),
-        told("same, 95th percentile", percentile(delays, 0.95), "ms"),
-        told("same, after a pause of seconds", median([a.added_ms for _, a in pairs]), "ms"),
-    )
-    return Result(
-        figures=figures,
-        conditions=_conditions(pairs, short, model_bytes),
-        notes=notes(pairs),
-        series=(
-            Series(name="bare loop", unit="tok/s", values=tuple(bare_rates)),
-            Series(name="over MQTT", unit="tok/s", values=tuple(rates)),
-            Series(name="delay before the first delta", unit="ms", values=tuple(delays)),
-        ),
-    )
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of all values do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def notes(pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """What makes a pair unequal, if anything does."""
-    found = []
-    if any(alone.text != asked.reply.get("text") for alone, asked in pairs):
-        found.append("the two sides wrote different text, so they did not do the same work")
-    if any(alone.prompt_tokens != asked.prompt_tokens for alone, asked in pairs):
-        found.append("the two sides read prompts of different length")
-    if any(asked.streamed != asked.reply.get("text") for _, asked in pairs):
-        found.append("the deltas of an answer did not join to its text")
-    if any(asked.reply.get("finish_reason") != "length" for _, asked in pairs):
-        found.append("an answer ended before its limit")
-    return tuple(found)
-
-
-def _conditions(
-    pairs: Sequence[Pair], short: Sequence[Asked], model_bytes: int
-) -> dict[str, str | float]:
-    tensors = plan(SHAPES[SHAPE], MIXES[synthetic.DEFAULT_MIX])
+def _conditions(model: Path, pairs: list[Pair]) -> dict[str, str | float]:
+    bits = bits_per_weight(plan(SHAPES[SHAPE], MIXES[synthetic.DEFAULT_MIX]))
+    prompt = pairs[0].alone.prompt_tokens
     return {
         "model": f"made up, {SHAPES[SHAPE].layers} layers of the Qwen3-30B-A3B shape",
-        "model GB": round(model_bytes / 1e9, 2),
-        "quant": f"Q2_K/Q3_K mix, {bits_per_weight(tensors):.2f} bits per weight",
+        "model GB": round(model.stat().st_size / 1e9, 2),
+        "quant": f"Q2_K/Q3_K mix, {bits:.2f} bits per weight",
         "threads": SETTINGS.threads,
         "context": SETTINGS.context,
-        "prompt tokens": pairs[0][0].prompt_tokens,
-        "depth at the end": pairs[0][0].prompt_tokens + TOKENS,
-        "pairs": len(pairs),
-        "short prompts": len(short),
+        "prompt tokens": prompt,
+        "depth at the end": prompt + TOKENS,
     }
 
 

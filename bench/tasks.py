@@ -12,13 +12,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         threads: Of decode and prefill.
         context: Tokens.
         chunk: Prompt tokens in one decode call.
-        batch: The most tokens a decode call may take.
     """
 
     threads: int = 1
     context: int = 2048
     chunk: int = 128
-    batch: int = 512
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

@@ -154,8 +154,8 @@ class Handling:
         return []
 
     def _taken(self, event: packet.Taken, now: float) -> Effects:
-        if event.refused is not None:
-            self._notes.broker_denies("a reply topic", event.refused, now, reading=False)
+        if event.refused is None:  # a refusal is told by `Refused`, which knows the topic
+            self._notes.broker_takes()
         return self._dispatcher.on(events.ReplyTaken(key=event.tag), now)
 
     def _denied(self, event: packet.Refused, now: float) -> Effects:

@@ -133,6 +133,10 @@ class Notes:
         self._health.raise_(code, now, f"{topic}: {reason}")
         self._journal.write(kinds.BROKER_REFUSED, Fields(code=code, topic=topic, reason=reason))
 
+    def broker_takes(self) -> None:
+        """The broker took a reply: its rules let us write."""
+        self._health.clear("publish_refused")
+
     def broker_grants(self) -> None:
         """The broker's rules allow again what they forbade."""
         self._health.clear("subscribe_refused")

@@ -59,12 +59,15 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long the child may be silent, in seconds.
 
     Attributes:
+        boot_s: From birth to the first frame, if that is more than `stall_s`: Python and the
+            libraries load slowly while the board is busy booting.
         load_s: From birth to Ready; a 10 GB file read from an SD card at 90 MB/s takes 110 s.
         stall_s: Without a frame of progress while it loads or runs.
         cancel_s: From Cancel to the end of the run; a token of a model that swaps takes seconds.
         quit_s: From Quit to its exit.
     """
 
+    boot_s: float = 30.0
     load_s: float = 300.0
     stall_s: float = 60.0
     cancel_s: float = 10.0
@@ -100,7 +103,8 @@ class Life:
         self._key: str | None = None
         self._tokens = 0
         self._during: During = "load"
-        self._born_at = self._progress_at = self._now()
+        self._born_at = self._now()
+        self._progress_at = self._born_at + max(0.0, timeouts.boot_s - timeouts.stall_s)
         self._cancelled_at: float | None = None
         self._quit_at: float | None = None
 

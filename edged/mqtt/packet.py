@@ -6,8 +6,9 @@ from msgspec import Struct
 
 # Twice the largest payload that serving accepts, so that its own refusal is the one people read.
 MAX_PACKET_BYTES = 256 * 1024
-# The two bytes before a topic can count no further.
-MAX_TOPIC_BYTES = 65_535
+# The two bytes before a text and the four of an expiry can count no further.
+MAX_TEXT_BYTES = 65_535
+MAX_EXPIRY_S = 2**32 - 1
 # More than the fixed header, the topic's length, the packet id and the properties we set.
 PACKET_OVERHEAD_BYTES = 64
 
@@ -49,7 +50,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
             It must be the same after a restart.
 
     Raises:
-        ValueError: The topic is not one that a message can be published on.
+        ValueError: It cannot be published: a topic with wildcards, a field out of range.
     """
 
     topic: str
@@ -63,8 +64,15 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         wild = {"+", "#", "\0"} & set(self.topic)
-        if not self.topic or wild or len(self.topic.encode()) > MAX_TOPIC_BYTES:
+        if not self.topic or wild or len(self.topic.encode()) > MAX_TEXT_BYTES:
             message = f"cannot publish on {self.topic[:100]!r}"
+            raise ValueError(message)
+        fields = (self.correlation or b"", (self.content_type or "").encode())
+        if any(len(field) > MAX_TEXT_BYTES for field in fields):
+            message = "correlation data or content type is too long"
+            raise ValueError(message)
+        if self.expiry_s is not None and not 0 <= self.expiry_s <= MAX_EXPIRY_S:
+            message = f"expiry of {self.expiry_s} s"
             raise ValueError(message)
         if self.tag is not None and (self.qos != 1 or self.retain):
             message = "a terminal reply has QoS 1 and is not retained"

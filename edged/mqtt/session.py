@@ -18,7 +18,7 @@ from edged.mqtt.desk import Desk
 from edged.mqtt.failure import Failure, delay
 from edged.mqtt.link import Link
 from edged.mqtt.outbox import Outbox
-from edged.mqtt.packet import Connected, Disconnected, Granted, Refused
+from edged.mqtt.packet import Disconnected
 from edged.mqtt.receipts import Receipts
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ STABLE_S = 10.0
 # What close() grants the network thread beyond its timeout to say goodbye.
 CLOSE_MARGIN_S = 1.0
 ENDED = Failure(code="closed", text="the session was closed")
+
+BROKEN = Failure(code="internal", text="an error of our own, see the log", refusal=True)
 
 
 class Session:
@@ -59,13 +61,12 @@ class Session:
         post: Callable[[SessionEvent], None],
         clock: Clock,
     ) -> None:
-        self._post = post
         self._password = password
         self._desk = Desk(
             config=config,
             topics=topics,
             clock=clock,
-            courier=Courier(self._deliver),
+            courier=Courier(post),
             outbox=Outbox(),
             receipts=Receipts(),
             lock=threading.RLock(),
@@ -75,7 +76,6 @@ class Session:
         self._link: Link | None = None
         self._number = 0
         self._told: set[str] = set()
-        self._warned: set[str] = set()
         self._stopping = threading.Event()
         self._close_at = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -162,7 +162,11 @@ class Session:
             self._link = link = Link(self._desk, self._number)
             if self._stopping.is_set():
                 link.close(self._close_at)
-        failure = link.drive(self._password)
+        try:
+            failure = link.drive(self._password)
+        except Exception:  # a bug must not leave the daemon deaf for good
+            LOG.exception("the connection to the broker failed in an unknown way")
+            failure = BROKEN
         with self._desk.lock:
             self._link = None
         return failure or ENDED, link.was_up
@@ -176,20 +180,3 @@ class Session:
             self._desk.courier.send(
                 Disconnected(code=failure.code, reason=failure.text, retry_in_s=wait)
             )
-
-    def _deliver(self, event: SessionEvent) -> None:
-        """In the asyncio loop: say it in the log, then pass it on."""
-        match event:
-            case Disconnected(reason=reason, retry_in_s=wait):
-                LOG.warning("no connection to the broker: %s; next try in %.1f s", reason, wait)
-            case Connected(session_present=present):
-                self._warned.clear()
-                LOG.info("connected to the broker, session %s", "kept" if present else "new")
-            case Refused(topic=topic, reason=reason) if reason not in self._warned:
-                self._warned.add(reason)
-                LOG.warning("the broker refuses %s: %s", topic, reason)
-            case Granted(topic=topic):
-                LOG.info("the broker grants %s now", topic)
-            case _:
-                pass
-        self._post(event)

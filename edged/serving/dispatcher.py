@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from edged.serving import endings, events, intake, replies, restoring
-from edged.serving.effects import LEDGER_OPS, Noted, Rewrite
+from edged.serving.effects import LEDGER_OPS, Noted
 from edged.serving.state import Settings, State
 from edged.serving.text import clean, quote
 
@@ -142,11 +142,6 @@ def _send_away(state: State, now: float) -> list[Effect]:
     return effects
 
 
-def _ledger_back(state: State, _event: events.LedgerBack, now: float) -> list[Effect]:
-    state.memory_only = False
-    return [Rewrite(rows=state.rows(now))]
-
-
 def _engine_ready(state: State, event: events.EngineReady, _now: float) -> list[Effect]:
     state.ready, state.fatal, state.variant = True, None, clean(event.variant)
     return []
@@ -185,5 +180,5 @@ _HANDLERS: dict[type, Callable[[State, Any, float], list[Effect]]] = {
     events.ReplyTaken: _reply_taken,
     events.Restored: restoring.restored,
     events.LedgerLost: _ledger_lost,
-    events.LedgerBack: _ledger_back,
+    events.LedgerBack: restoring.ledger_back,
 }

@@ -48,7 +48,7 @@ def engine_lost(state: State, event: EngineLost, now: float) -> list[Effect]:
             effects += _requeue(state, run, run.job.attempts, now)
     if event.retry_in is None:
         state.fatal = event.reason
-        effects += _give_up(state, event, now)
+        effects += give_up(state, now)
     return effects
 
 
@@ -76,11 +76,11 @@ def _requeue(state: State, run: Run, attempts: int, now: float) -> list[Effect]:
     return [MarkWaiting(key=run.job.request.key, attempts=attempts)]
 
 
-def _give_up(state: State, event: EngineLost, now: float) -> list[Effect]:
+def give_up(state: State, now: float) -> list[Effect]:
     """Nobody will serve those who wait; while draining the next start may."""
     effects: list[Effect] = []
-    if not state.draining:
+    if state.fatal is not None and not state.draining:
+        error = replies.unavailable(state.fatal)
         for job in state.waiting():
-            reply = replies.unserved(job, replies.unavailable(event), now)
-            effects += state.conclude(job, reply, now)
+            effects += state.conclude(job, replies.unserved(job, error, now), now)
     return effects

@@ -137,7 +137,10 @@ class ReplyTaken(Struct, frozen=True, kw_only=True):
 
 
 class Restored(Struct, frozen=True, kw_only=True):
-    """What the ledger held at start, oldest first; comes before any other event."""
+    """What the ledger held at start, oldest first; comes before any request.
+
+    Without it (the ledger could not be opened) `LedgerBack` brings the rows later.
+    """
 
     rows: tuple[Row, ...]
 
@@ -151,7 +154,14 @@ class LedgerLost(Struct, frozen=True, kw_only=True):
 
 
 class LedgerBack(Struct, frozen=True, kw_only=True):
-    """The ledger takes writes again; answered with a `Rewrite` of every row."""
+    """The ledger takes writes again; answered with a `Rewrite` of every row.
+
+    Attributes:
+        rows: What the ledger held when it was opened again. Taken up only if there was no
+            `Restored` before, since else memory knows better; never lost by the `Rewrite`.
+    """
+
+    rows: tuple[Row, ...] = ()
 
 
 Event = (

@@ -6,28 +6,23 @@ A file that cannot be trusted is moved aside, never mended and never a reason no
 
 from __future__ import annotations
 
-import math
 import sqlite3
-import zlib
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import Struct
 
 from edged.errors import StorageError
-from edged.serving import effects
-from edged.serving.request import KEY_SEPARATOR, Request
-from edged.serving.row import Row, State, StoredReply
+from edged.serving import records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from edged.clock import Clock
     from edged.serving.effects import LedgerOp
+    from edged.serving.row import Row
 
-SCHEMA_VERSION = 1
 # Nobody else has the file open; a forgotten sqlite3 shell may hold us up so long.
 BUSY_MS = 250
 # 256 MiB of 4 KiB pages: 64 waiting prompts and 1024 replies are some 20 MiB.
@@ -35,10 +30,6 @@ MAX_PAGES = 65536
 # The log is folded into the file at 4 MiB, and the file of the log is cut back to that.
 WAL_PAGES = 1024
 WAL_BYTES = 4 * 1024 * 1024
-# Capacity, untaken and remembered replies are bounded in the dispatcher; this is for a
-# file that comes from a configuration with other bounds.
-MAX_ROWS = 16384
-
 _PRAGMAS = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -48,23 +39,6 @@ PRAGMA max_page_count = {MAX_PAGES};
 PRAGMA trusted_schema = OFF;
 PRAGMA cell_size_check = ON;
 """
-_SCHEMA = f"""
-CREATE TABLE entry (
-    n INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'replied', 'done')),
-    attempts INTEGER NOT NULL,
-    fingerprint TEXT,
-    accepted_wall REAL NOT NULL,
-    settled_wall REAL,
-    request BLOB,
-    reply BLOB
-) STRICT;
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
-_COLUMNS = "key, state, attempts, fingerprint, accepted_wall, settled_wall, request, reply"
-_INSERT = f"INSERT OR REPLACE INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-_CHECK_BYTES = 4
 _NOT_OPEN = "the ledger is not open"
 _NEWER = "written by a newer version"
 _DAMAGED = "damaged"
@@ -131,7 +105,7 @@ class Ledger:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for op in ops:
-                _DO[type(op)](connection, op, self._clock.wall())
+                records.DO[type(op)](connection, op, self._clock.wall())
             connection.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
             self._roll_back(connection)
@@ -162,8 +136,8 @@ class Ledger:
         _check(connection)
         # A file that cannot be written is to be found out now, not at the first prompt.
         connection.execute("BEGIN IMMEDIATE")
-        _trim(connection)
-        rows, broken = _read(connection, self._clock.wall())
+        records.trim(connection)
+        rows, broken = records.read(connection, self._clock.wall())
         connection.execute("COMMIT")
         note = f"{self._path}: dropped {broken} damaged rows" if broken else None
         return Opened(rows=rows, note=note)
@@ -185,15 +159,15 @@ class Ledger:
 
 def _check(connection: sqlite3.Connection) -> None:
     version = _one(connection, "PRAGMA user_version")
-    if version > SCHEMA_VERSION:
+    if version > records.VERSION:
         raise _Untrusted(_NEWER, ".newer")
     found = _one(connection, "PRAGMA quick_check(1)")
     if found != "ok":
         raise _Untrusted(_DAMAGED)
     tables = _one(connection, "SELECT count(*) FROM sqlite_schema")
     if version == 0 and tables == 0:
-        connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
-    elif version != SCHEMA_VERSION:
+        connection.executescript("BEGIN IMMEDIATE;" + records.SCHEMA + "COMMIT;")
+    elif version != records.VERSION:
         raise _Untrusted(_FOREIGN)
 
 
@@ -202,138 +176,7 @@ def _one(connection: sqlite3.Connection, query: str) -> Any:
         return cursor.fetchone()[0]
 
 
-def _trim(connection: sqlite3.Connection) -> None:
-    connection.execute(
-        "DELETE FROM entry WHERE state = 'done' AND n IN"
-        " (SELECT n FROM entry ORDER BY n DESC LIMIT -1 OFFSET ?)",
-        (MAX_ROWS,),
-    )
-
-
-def _read(connection: sqlite3.Connection, wall: float) -> tuple[tuple[Row, ...], int]:
-    rows, broken = [], []
-    query = f"SELECT n, {_COLUMNS} FROM entry ORDER BY n"  # noqa: S608 - constants
-    for n, *values in connection.execute(query):
-        row = _row(values, wall)
-        if row is None:
-            broken.append((n,))
-        else:
-            rows.append(row)
-    connection.executemany("DELETE FROM entry WHERE n = ?", broken)
-    return tuple(rows), len(broken)
-
-
-def _row(values: list[Any], wall: float) -> Row | None:
-    """The row, if every column holds what it should; a disk may return anything."""
-    key, state, attempts, fingerprint, accepted, settled, request, reply = values
-    try:
-        row = Row(
-            key=key,
-            state=state,
-            attempts=attempts,
-            fingerprint=fingerprint,
-            age_s=_age(accepted, wall),
-            settled_s=0.0 if settled is None else _age(settled, wall),
-            request=_unseal(request, Request),
-            reply=_unseal(reply, StoredReply),
-        )
-        return row if _is_whole(row) else None
-    except (ValueError, TypeError, msgspec.MsgspecError):
-        return None
-
-
-def _age(then: float, wall: float) -> float:
-    """Seconds since then; a clock that was set back makes nothing younger than now."""
-    age = max(0.0, wall - then)
-    if not math.isfinite(age):
-        raise ValueError(then)
-    return age
-
-
-def _is_whole(row: Row) -> bool:
-    if row.state not in get_args(State) or row.attempts < 0:
-        return False
-    if row.state in {"waiting", "running"}:
-        return row.reply is None and row.request is not None and row.request.key == row.key
-    ends = None if row.reply is None else KEY_SEPARATOR + row.reply.id
-    return row.request is None and ends is not None and row.key.endswith(ends)
-
-
-def _seal(value: Struct | None) -> bytes | None:
-    """SQLite has no checksums of its own."""
-    if value is None:
-        return None
-    data = msgspec.json.encode(value)
-    return zlib.crc32(data).to_bytes(_CHECK_BYTES, "big") + data
-
-
-def _unseal(blob: bytes | None, kind: type[Any]) -> Any:
-    if blob is None:
-        return None
-    data = blob[_CHECK_BYTES:]
-    if zlib.crc32(data).to_bytes(_CHECK_BYTES, "big") != blob[:_CHECK_BYTES]:
-        raise ValueError(blob[:_CHECK_BYTES])
-    return msgspec.json.decode(data, type=kind)
-
-
 def _is_corrupt(error: sqlite3.OperationalError) -> bool:
     """Whether the file and not the disk is at fault."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code & 0xFF in {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT}
-
-
-def _accept(connection: sqlite3.Connection, op: effects.Accept, wall: float) -> None:
-    _insert(connection, op.row, wall)
-
-
-def _insert(connection: sqlite3.Connection, row: Row, wall: float) -> None:
-    settled = wall - row.settled_s if row.state == "done" else None
-    sealed = (_seal(row.request), _seal(row.reply))
-    head = (row.key, row.state, row.attempts, row.fingerprint)
-    connection.execute(_INSERT, (*head, wall - row.age_s, settled, *sealed))
-
-
-def _mark_running(connection: sqlite3.Connection, op: effects.MarkRunning, _wall: float) -> None:
-    connection.execute(
-        "UPDATE entry SET state = 'running', attempts = ? WHERE key = ?", (op.attempts, op.key)
-    )
-
-
-def _mark_waiting(connection: sqlite3.Connection, op: effects.MarkWaiting, _wall: float) -> None:
-    connection.execute(
-        "UPDATE entry SET state = 'waiting', attempts = ? WHERE key = ?", (op.attempts, op.key)
-    )
-
-
-def _conclude(connection: sqlite3.Connection, op: effects.Conclude, _wall: float) -> None:
-    connection.execute(
-        "UPDATE entry SET state = 'replied', request = NULL, reply = ? WHERE key = ?",
-        (_seal(op.reply), op.key),
-    )
-
-
-def _settle(connection: sqlite3.Connection, op: effects.Settle, wall: float) -> None:
-    connection.execute(
-        "UPDATE entry SET state = 'done', settled_wall = ? WHERE key = ?", (wall, op.key)
-    )
-
-
-def _forget(connection: sqlite3.Connection, op: effects.Forget, _wall: float) -> None:
-    connection.execute("DELETE FROM entry WHERE key = ?", (op.key,))
-
-
-def _rewrite(connection: sqlite3.Connection, op: effects.Rewrite, wall: float) -> None:
-    connection.execute("DELETE FROM entry")
-    for row in op.rows:
-        _insert(connection, row, wall)
-
-
-_DO: dict[type, Callable[[sqlite3.Connection, Any, float], None]] = {
-    effects.Accept: _accept,
-    effects.MarkRunning: _mark_running,
-    effects.MarkWaiting: _mark_waiting,
-    effects.Conclude: _conclude,
-    effects.Settle: _settle,
-    effects.Forget: _forget,
-    effects.Rewrite: _rewrite,
-}

@@ -6,22 +6,22 @@ A payload whose first byte after white space is `{` is a JSON request; all else 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
 from msgspec import Struct
 
+from edged.serving import compose
+from edged.serving.compose import Bad, fail
 from edged.serving.request import (
     BadRequest,
-    Message,
     Priority,
     Reply,
     Request,
-    Sampling,
 )
 from edged.serving.scan import Fault, scan
 from edged.serving.text import plain, quote
-from edged.serving.wire import MAX_EXPIRY_S, WireHead, WireRequest, misnamed
+from edged.serving.wire import WireHead, WireRequest, misnamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,15 +54,6 @@ class Rules(Struct, frozen=True):
     may_reply_to: Callable[[str], bool]
 
 
-class _Bad(Exception):  # noqa: N818 - never leaves this file
-    """What is wrong with the payload."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 class _Address:
     """Where an answer goes; known bit by bit, so that an error goes as near as it can."""
 
@@ -76,7 +67,7 @@ class _Address:
     def route(self, topic: str, rules: Rules, source: str) -> None:
         """Take a topic for the reply, if replies may go there."""
         if not rules.may_reply_to(topic):
-            _fail("bad_reply_topic", f"{source} {quote(topic)} is not one that replies may go to")
+            fail("bad_reply_topic", f"{source} {quote(topic)} is not one that replies may go to")
         self.reply_to = topic
         if not self.named:
             self.client = topic
@@ -107,7 +98,7 @@ def parse(payload: bytes, envelope: Envelope, fresh_id: str, rules: Rules) -> Re
     address = _Address(envelope, fresh_id)
     try:
         return _parse(payload, envelope, address, rules)
-    except _Bad as bad:
+    except Bad as bad:
         return BadRequest(
             id=address.id,
             client=address.client,
@@ -121,10 +112,10 @@ def parse(payload: bytes, envelope: Envelope, fresh_id: str, rules: Rules) -> Re
 def _parse(payload: bytes, envelope: Envelope, address: _Address, rules: Rules) -> Request:
     _read_properties(envelope, address, rules)
     if len(payload) > MAX_PAYLOAD_BYTES:
-        _fail("too_large", f"{len(payload)} bytes, the limit is {MAX_PAYLOAD_BYTES}")
+        fail("too_large", f"{len(payload)} bytes, the limit is {MAX_PAYLOAD_BYTES}")
     _check_utf8(payload)
     if envelope.topic_persona is not None:
-        _fail("unsupported", f"persona {quote(envelope.topic_persona)}: none are supported yet")
+        fail("unsupported", f"persona {quote(envelope.topic_persona)}: none are supported yet")
     if _JSON_START.match(payload):
         wire = _read_json(payload, address, rules)
     else:
@@ -136,7 +127,7 @@ def _read_properties(envelope: Envelope, address: _Address, rules: Rules) -> Non
     correlation = envelope.correlation
     if correlation is not None and len(correlation) > MAX_CORRELATION_BYTES:
         size = len(correlation)
-        _fail("bad_field", f"correlation data: {size} bytes, the limit is {MAX_CORRELATION_BYTES}")
+        fail("bad_field", f"correlation data: {size} bytes, the limit is {MAX_CORRELATION_BYTES}")
     address.correlation = correlation
     if envelope.response_topic is not None:
         address.route(envelope.response_topic, rules, "response topic")
@@ -146,28 +137,28 @@ def _check_utf8(payload: bytes) -> None:
     try:
         payload.decode()
     except UnicodeDecodeError as error:
-        _fail("bad_encoding", f"not UTF-8: {error.reason} at byte {error.start}")
+        fail("bad_encoding", f"not UTF-8: {error.reason} at byte {error.start}")
 
 
 def _read_json(payload: bytes, address: _Address, rules: Rules) -> WireRequest:
     keys = scan(payload)
     if isinstance(keys, Fault):
-        _fail(keys.code, keys.message)
+        fail(keys.code, keys.message)
     try:
         _read_head(_HEAD.decode(payload), address, rules)
         if wrong := misnamed(keys):
-            _fail(*wrong)
+            fail(*wrong)
         return _WIRE.decode(payload)
     except msgspec.ValidationError as error:
-        _fail("bad_field", _explain(str(error)))
+        fail("bad_field", _explain(str(error)))
     except msgspec.DecodeError as error:
-        _fail("bad_json", f"{error} in {len(payload)} bytes")
+        fail("bad_json", f"{error} in {len(payload)} bytes")
 
 
 def _read_head(head: WireHead, address: _Address, rules: Rules) -> None:
     if isinstance(head.id, str):
         if not is_id(head.id):
-            _fail("bad_id", f"id {quote(head.id)} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+            fail("bad_id", f"id {quote(head.id)} is not 1 to 64 of A-Z a-z 0-9 . _ -")
         address.id = head.id
     # The response topic of MQTT 5 wins; then this key is only checked for its type.
     if isinstance(head.reply_to, str) and address.reply_to is None:
@@ -177,63 +168,20 @@ def _read_head(head: WireHead, address: _Address, rules: Rules) -> None:
 def _request(wire: WireRequest, envelope: Envelope, address: _Address, rules: Rules) -> Request:
     max_tokens = rules.max_tokens if wire.max_tokens is None else wire.max_tokens
     if max_tokens > rules.max_tokens_limit:
-        _fail("bad_field", f"max_tokens: {max_tokens}, the limit is {rules.max_tokens_limit}")
+        fail("bad_field", f"max_tokens: {max_tokens}, the limit is {rules.max_tokens_limit}")
     return Request(
         id=address.id,
         client=address.client,
-        messages=_messages(wire),
+        messages=compose.messages(wire),
         max_tokens=max_tokens,
-        sampling=_sampling(wire),
+        sampling=compose.sampling(wire),
         stop=wire.stop or (),
         priority=Priority[(wire.priority or "normal").upper()],
-        expires_in=_expiry(wire, envelope),
+        expires_in=compose.expiry(wire, envelope.expiry_s),
         stream=wire.stream is not False,
         reply_to=address.reply_to,
         correlation=address.correlation,
     )
-
-
-def _sampling(wire: WireRequest) -> Sampling:
-    given = {name: getattr(wire, name) for name in Sampling.__struct_fields__}
-    return Sampling(**{name: value for name, value in given.items() if value is not None})
-
-
-def _expiry(wire: WireRequest, envelope: Envelope) -> float | None:
-    given = [wire.expires_in] if wire.expires_in is not None else []
-    if envelope.expiry_s is not None:
-        # Brokers count in 32 bits; beyond our range is as good as its end.
-        given.append(float(min(max(envelope.expiry_s, 0), MAX_EXPIRY_S)))
-    return min(given, default=None)
-
-
-def _messages(wire: WireRequest) -> tuple[Message, ...]:
-    turns = _turns(wire)
-    if wire.system is None:
-        return turns
-    if turns[0].role == "system":
-        _fail("bad_field", "system: messages begin with a system message already")
-    return (Message(role="system", content=wire.system), *turns)
-
-
-def _turns(wire: WireRequest) -> tuple[Message, ...]:
-    if wire.prompt is not None and wire.messages is not None:
-        _fail("bad_field", "prompt and messages are both given")
-    if wire.messages is None:
-        prompt = wire.prompt or ""
-        _check_text(prompt, "the prompt")
-        return (Message(role="user", content=prompt),)
-    for place, message in enumerate(wire.messages):
-        if message.role == "system" and place > 0:
-            _fail("bad_field", f"messages[{place}].role: system can only be the first")
-    if not wire.messages or wire.messages[-1].role != "user":
-        _fail("bad_field", "messages: the last one must be of role user")
-    _check_text(wire.messages[-1].content, "the last message")
-    return tuple(Message(role=turn.role, content=turn.content) for turn in wire.messages)
-
-
-def _check_text(text: str, what: str) -> None:
-    if not text or text.isspace():
-        _fail("empty", f"{what} is empty")
 
 
 def _explain(error: str) -> str:
@@ -241,7 +189,3 @@ def _explain(error: str) -> str:
     match = _AT.fullmatch(error)
     what, where = match.groups() if match else (error, "")
     return f"{where or 'request'}: {what.replace('`', '')}"
-
-
-def _fail(code: str, message: str) -> NoReturn:
-    raise _Bad(code, message)

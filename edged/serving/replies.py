@@ -104,11 +104,9 @@ def engine_died(event: EngineLost) -> ReplyError:
     )
 
 
-def unavailable(event: EngineLost) -> ReplyError:
+def unavailable(reason: str) -> ReplyError:
     """The error of all that wait for an engine that will not come back."""
-    return ReplyError(
-        code="unavailable", message=plain(f"the engine is out of service: {event.reason}")
-    )
+    return ReplyError(code="unavailable", message=plain(f"the engine is out of service: {reason}"))
 
 
 def _timings(run: Run, event: Completed, now: float) -> Timings:

@@ -4,22 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edged.serving import replies
-from edged.serving.endings import MAX_ATTEMPTS
+from edged.serving import endings, replies
+from edged.serving.effects import Rewrite
+from edged.serving.events import Restored
 from edged.serving.running import Job
 
 if TYPE_CHECKING:
     from edged.serving.effects import Effect
-    from edged.serving.events import Restored
+    from edged.serving.events import LedgerBack
     from edged.serving.request import Request
     from edged.serving.row import Row
     from edged.serving.state import State
 
 
 def restored(state: State, event: Restored, now: float) -> list[Effect]:
-    """Take up what was accepted, send again what was not taken, remember the rest."""
+    """Take up what the ledger held when it was opened at start."""
+    state.restored = True
+    return [*_take_up(state, event.rows, now), *endings.give_up(state, now)]
+
+
+def ledger_back(state: State, event: LedgerBack, now: float) -> list[Effect]:
+    """Write everything anew; but what nobody has read yet is taken up before it is overwritten."""
     effects: list[Effect] = []
-    for row in sorted(event.rows, key=lambda row: -row.settled_s):
+    state.memory_only = False
+    if not state.restored:
+        effects = restored(state, Restored(rows=event.rows), now)
+    return [*effects, Rewrite(rows=state.rows(now))]
+
+
+def _take_up(state: State, rows: tuple[Row, ...], now: float) -> list[Effect]:
+    """Wait again, send again what was not taken, remember the rest."""
+    effects: list[Effect] = []
+    for row in sorted(rows, key=lambda row: -row.settled_s):
+        if row.key in state.jobs or state.outcomes.window.get(row.key):
+            continue  # asked again while the ledger could not be read
         state.outcomes.window.see(row.fingerprint, now - row.settled_s)
         if row.reply is not None:
             effects += state.outcomes.restore(row, row.reply, now)
@@ -36,7 +54,7 @@ def _resume(state: State, row: Row, request: Request, now: float) -> list[Effect
         fingerprint=row.fingerprint,
     )
     ran = row.state == "running"
-    if ran and row.attempts >= MAX_ATTEMPTS:
+    if ran and row.attempts >= endings.MAX_ATTEMPTS:
         state.jobs[request.key] = job
         return state.conclude(job, replies.unserved(job, replies.INTERRUPTED, now), now)
     # What has started once has met its deadline; the others are expired by their true age.

@@ -58,6 +58,7 @@ class State:
         paused: An owner pressed pause.
         draining: The daemon is stopping.
         memory_only: The ledger takes no writes.
+        restored: What the ledger held at start is taken up.
         mean_s: Mean seconds of a run.
     """
 
@@ -75,6 +76,7 @@ class State:
         self.paused = False
         self.draining = False
         self.memory_only = False
+        self.restored = False
         self.mean_s = FIRST_GUESS_S
 
     def load(self, client: str) -> Load:

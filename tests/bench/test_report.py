@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         (None, "<= 10", False),
     ],
 )
-def test_a_goal_is_met_or_missed(value: float | None, goal: str, ok: bool) -> None:  # noqa: FBT001 (a column of the table)
+def test_a_goal_is_met_or_missed(value: float | None, goal: str, ok: bool) -> None:
     figure = judged("it", value, goal, "ms")
     assert figure.ok is ok
     assert figure.verdict == ("met" if ok else "missed")

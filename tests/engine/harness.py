@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,22 +20,23 @@ from edged.engine.lifecycle import Policy
 from edged.engine.supervisor import WORKER, Settings, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from edged.engine.events import EngineEvent
 
+ROOT = Path(__file__).parents[2]
 FAKE = Path(__file__).with_name("fake_engine.py")
-POCKET = Path(__file__).parents[2] / "edged" / "data" / "pocket.gguf"
+POCKET = ROOT / "edged" / "data" / "pocket.gguf"
 # Deaths are frequent here and waiting for them is not what is tested.
 QUICK = Policy(first_s=0.01, cap_s=0.05, fatal_deaths=5)
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 E = TypeVar("E", bound="EngineEvent")
 
 
 def script(tmp_path: Path, **fields: Any) -> Settings:
     """Settings that run the fake engine with such a script; `timeouts` and `policy` are taken."""
-    timeouts = fields.pop("timeouts", Timeouts(load_s=10.0, stall_s=10.0, cancel_s=5.0, quit_s=2.0))
+    timeouts = fields.pop("timeouts", Timeouts(stall_s=20.0))
     policy = fields.pop("policy", QUICK)
     path = tmp_path / "script.json"
     path.write_bytes(msgspec.json.encode(fields))
@@ -44,7 +47,7 @@ def script(tmp_path: Path, **fields: Any) -> Settings:
 def real(**fields: Any) -> Settings:
     """Settings that run the real worker."""
     return Settings(
-        **{"argv": WORKER, "policy": QUICK, "timeouts": Timeouts(load_s=30.0), **fields}
+        **{"argv": WORKER, "policy": QUICK, "timeouts": Timeouts(stall_s=20.0), **fields}
     )
 
 
@@ -94,9 +97,52 @@ class Desk:
         return "".join(e.text for e in self.events if isinstance(e, Delta) and e.key == key)
 
 
+def running(pid: int) -> bool:
+    """Whether such a process exists and is no zombie, which only its new parent can reap."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return "State:\tZ" not in status
+
+
 def alive(pid: int) -> bool:
     """Whether such a process exists, zombies included."""
     return Path(f"/proc/{pid}").exists()
+
+
+ORPHAN = """
+import asyncio, sys
+from edged.clock import SystemClock
+from edged.engine.events import EngineUp
+from edged.engine.supervisor import Settings, Supervisor
+from tests.engine.harness import load
+
+async def main():
+    def post(event):
+        if isinstance(event, EngineUp):
+            print(supervisor.pid, flush=True)
+    settings = Settings(argv=tuple(sys.argv[1:]))
+    supervisor = Supervisor(load(), post, SystemClock(), settings)
+    supervisor.start()
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def orphan(argv: Sequence[str]) -> None:
+    """Kill a supervisor's process; its READY child must be gone soon after."""
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ORPHAN, *argv, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    os.kill(parent.pid, signal.SIGKILL)
+    await parent.wait()
+    async with asyncio.timeout(10):
+        while running(pid):  # noqa: ASYNC110 - not ours to wait for
+            await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -50,9 +50,9 @@ def eventually(true: Callable[[], object], what: str, timeout: float = WAIT_S) -
         time.sleep(POLL_S)
 
 
-def served(client: TestClient, prompt: str = "hello you", **fields: object) -> dict[str, Any]:
+def served(client: TestClient, timeout: float = WAIT_S) -> dict[str, Any]:
     """The next prompt is answered: nothing before it did lasting harm."""
-    reply = client.ask(NODE, prompt, timeout=WAIT_S, **fields)
+    reply = client.ask(NODE, "hello you", timeout=timeout)
     assert reply["status"] == "ok", reply
     return reply
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from edged.mqtt.packet import MAX_PACKET_BYTES
 from edged.serving.message import MAX_CORRELATION_BYTES, MAX_PAYLOAD_BYTES
-from tests.faults.kit import NODE, REPLIES, REQUEST, reply_of, unharmed, verdict
+from tests.faults.kit import NODE, REPLIES, REQUEST, reply_of, told, unharmed, verdict
 from tests.rig.broker import Broker
 from tests.rig.client import TestClient
 from tests.rig.daemon import ROOT, DaemonProcess
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 SCRIPT: Mapping[str, Any] = {"answer": "all is well"}
-PERSONAS = (f"{REQUEST}/pirate", f"{REQUEST}/\N{ZERO WIDTH NO-BREAK SPACE}")
+# Legal in MQTT 5, refused by paho's parser of properties.
+MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+PERSONAS = (f"{REQUEST}/pirate", f"{REQUEST}/{MARK}")
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -63,10 +65,10 @@ def identifier(name: str, value: str) -> Case:
 
 
 def reply_to(name: str, value: str) -> tuple[Case, ...]:
-    """In the JSON and, where a broker lets it pass, as the MQTT 5 response topic."""
+    """In the JSON and, where mosquitto lets it pass, as the MQTT 5 response topic."""
     body = json.dumps({"prompt": "x", "reply_to": value})
     case = bad(f"reply_to {name}", body, "bad_reply_topic")
-    if not value or "\0" in value or {"+", "#"} & set(value) or len(value.encode()) > 60_000:
+    if not value.strip("+#") or "+" in value or min(value) < " " or len(value) > 60_000:
         return (case,)
     code = "bad_reply_topic"
     properties = {"ResponseTopic": value}
@@ -141,8 +143,8 @@ CASES = (
     unknown("max_token", "max_tokens"),
     unknown("grammar"),
     unknown("model_path"),
-    unknown("x" * 10_000),
-    unknown("\x1b[2Jno\nMESSAGE=forged"),
+    bad("a long key", json.dumps({"x" * 10_000: 1}), "unknown_field", "xxx"),
+    bad("a forging key", json.dumps({"\x1b[2J\nMESSAGE=forged": 1}), "unknown_field", r"\x1b[2J\n"),
     *(
         bad(key, json.dumps({"prompt": "x", key: 1}), "unsupported", key)
         for key in ("schema", "choices", "session", "persona", "answer_within")
@@ -172,7 +174,6 @@ CASES = (
     *reply_to("empty", ""),
     *reply_to("NUL", f"{REPLIES}a\0"),
     *reply_to("escape", f"{REPLIES}a\x1b[2J"),
-    *reply_to("mark", f"{REPLIES}\N{ZERO WIDTH NO-BREAK SPACE}"),
     *reply_to("257 bytes", REPLIES + "x" * (257 - len(REPLIES))),
     *reply_to("9 levels", REPLIES + "a/" * 5 + "a"),
     *reply_to("65535 bytes", REPLIES + "x" * (65_535 - len(REPLIES))),
@@ -189,17 +190,12 @@ CASES = (
     Case(name="escapes", payload="\x1b[2J\nMESSAGE=forged\0", code=None),
     Case(name="no object", payload='["a", 1]', code=None),
     Case(name="dotted id", payload='{"prompt": "x", "id": ".."}', code=None),
-    Case(
-        name="mark in a user property",
-        payload="x",
-        code=None,
-        properties={"UserProperty": [("client", "\N{ZERO WIDTH NO-BREAK SPACE}")]},
-    ),
+    bad("mark in reply_to", json.dumps({"prompt": "x", "reply_to": REPLIES + MARK}), "bad_reply_topic"),
     Case(
         name="hostile client",
         payload="x",
         code=None,
-        properties={"UserProperty": [("client", "a/b\x1f#"), ("client", "x" * 10_000)]},
+        properties={"UserProperty": [("client", "a/b+#"), ("client", "x" * 10_000)]},
     ),
 )
 
@@ -257,6 +253,28 @@ def test_what_is_larger_than_a_packet_never_comes_in(rig: Rig) -> None:
     for qos in (0, 1):
         rig.client.publish(REQUEST, "x" * MAX_PACKET_BYTES, qos=qos)
     rig.probe()
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"ResponseTopic": REPLIES + MARK},
+        {"UserProperty": [("client", MARK)]},
+        {"UserProperty": [(MARK, "")]},
+        {"ContentType": MARK},
+    ],
+    ids=["response", "client", "user", "type"],
+)
+def test_a_mark_that_paho_refuses_does_not_cost_the_session(properties: dict[str, Any]) -> None:
+    with (
+        Broker() as broker,
+        DaemonProcess(broker.port, script=SCRIPT) as daemon,
+        TestClient(broker.port) as client,
+        TestClient(broker.port) as sender,
+    ):
+        sender.publish(REQUEST, "x", **properties)
+        assert client.ask(NODE, "hello")["status"] == "ok"
+        assert told(daemon, "broker lost") == []
 
 
 def test_a_config_with_mistakes_names_them_all(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, DISCONNECT = 1, 2, 3, 4, 8, 9, 14
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0  # a bound, not a wait: shared machines stall
 
 
 class Packet(Struct, frozen=True):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,16 @@ from edged.mqtt.packet import Outgoing
 def test_topics_that_cannot_be_published_on(topic: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - Unicode speaks for itself
         Outgoing(topic=topic, payload=b"")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"correlation": b"x" * 65_536}, {"content_type": "x" * 65_536}, {"content_type": "\ud800"},
+     {"expiry_s": -1}, {"expiry_s": 2**32}],
+)  # fmt: skip
+def test_fields_that_do_not_fit_a_packet(field: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - Unicode speaks for itself
+        Outgoing(topic="a", payload=b"", **field)
 
 
 @pytest.mark.parametrize(("qos", "retain"), [(0, False), (1, True), (2, False)])

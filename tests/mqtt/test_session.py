@@ -6,9 +6,11 @@ import time
 
 import pytest
 
-from edged.mqtt.packet import Connected, Incoming, Outgoing, Taken
+from edged.mqtt.link import Link
+from edged.mqtt.packet import Connected, Disconnected, Incoming, Outgoing, Taken
 from tests.mqtt.rider import Rider
 from tests.rig.broker import Broker
+from tests.rig.proxy import Proxy
 from tests.rig.witness import Witness
 
 pytestmark = pytest.mark.process
@@ -73,3 +75,45 @@ def test_answers_a_request() -> None:
         assert (seen.correlation, seen.content_type) == (b"\0\xff", "application/json")
         witness.wait_topic("edged/test/receipt")
         assert rider.session.unconfirmed == 0
+
+
+def test_deltas_flow_while_up_and_are_dropped_when_the_network_takes_none() -> None:
+    delta = Outgoing(topic="edged/test/stream/x", payload=b"x" * 1000)
+    with (
+        Broker() as broker,
+        Proxy(broker.port) as proxy,
+        Witness(broker.port) as witness,
+        Rider(proxy.port) as rider,
+    ):
+        rider.wait_up()
+        rider.session.publish(delta)
+        witness.wait_topic("edged/test/stream/x")
+        proxy.blackhole("up")
+        deadline = time.monotonic() + 5
+        while rider.session.dropped[1] == 0 and time.monotonic() < deadline:
+            rider.session.publish(delta)
+        assert rider.session.dropped[1] > 0
+
+
+def test_close_while_the_broker_has_not_answered_is_prompt() -> None:
+    with Broker() as broker:
+        broker.freeze()
+        with Rider(broker.port) as rider:
+            time.sleep(0.2)
+            began = time.monotonic()
+            rider.close(5.0)
+            assert time.monotonic() - began < 1.0
+
+
+def test_a_bug_in_the_network_thread_is_logged_and_survived(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError
+
+    with Broker() as broker, monkeypatch.context() as patch:
+        patch.setattr(Link, "drive", broken)
+        with Rider(broker.port) as rider:
+            lost = rider.wait(Disconnected)
+            assert (lost.code, lost.retry_in_s >= 30.0) == ("internal", True)
+    assert "LookupError" in caplog.text

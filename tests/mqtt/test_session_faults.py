@@ -29,7 +29,7 @@ DETECTION_S = 1.5 * KEEPALIVE_S
 BROKER_CHECK_S = 5.0  # mosquitto looks at keepalives only so often
 
 
-def until(wanted: Callable[[], bool], timeout: float = 10.0) -> None:
+def until(wanted: Callable[[], bool], timeout: float = 30.0) -> None:
     deadline = time.monotonic() + timeout
     while not wanted():
         assert time.monotonic() < deadline, "it never came to pass"
@@ -214,7 +214,7 @@ def test_silence_is_noticed_within_one_and_a_half_keepalives(how: str) -> None:
         _break(broker, proxy, how)
         lost = rider.wait(Disconnected)
         assert lost.code == "keepalive"
-        assert time.monotonic() - began <= DETECTION_S + 0.2
+        assert time.monotonic() - began <= DETECTION_S + 0.5
         rider.wait(Disconnected, lambda d: d.code == "no_answer")
         if how == "freeze":
             broker.thaw()

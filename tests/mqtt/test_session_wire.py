@@ -37,7 +37,7 @@ def test_reply_then_receipt_then_acknowledgement() -> None:
         line.read(DISCONNECT)
 
     with ScriptedBroker(script) as broker, Rider(broker.port, answer=True):
-        assert done.wait(5.0)
+        assert done.wait(30.0)
     assert seen == [
         (PUBLISH, "edged/test/reply/a"),
         (PUBLISH, "edged/test/receipt"),
@@ -65,7 +65,7 @@ def test_window_of_the_broker_holds_replies_and_their_acknowledgements() -> None
         line.read(DISCONNECT)
 
     with ScriptedBroker(script) as broker, Rider(broker.port, answer=True):
-        assert done.wait(5.0)
+        assert done.wait(30.0)
     assert order == ["edged/test/reply/a", "ack 1", "edged/test/reply/b", "ack 2"]
 
 
@@ -166,5 +166,30 @@ def test_what_an_old_subscription_brings_is_acknowledged_and_dropped() -> None:
         line.read(DISCONNECT)
 
     with ScriptedBroker(script) as broker, Rider(broker.port) as rider:
-        assert acknowledged.wait(5.0)
+        assert acknowledged.wait(30.0)
         assert rider.of(Incoming) == []
+
+
+def test_a_topic_that_is_no_text_is_acknowledged_and_dropped() -> None:
+    acknowledged = threading.Event()
+
+    def script(line: Line) -> None:
+        up(line)
+        line.raw(b"\x32\x08\x00\x02\xff\xfe\x00\x05\x00x")
+        assert line.read(PUBACK).mid == 5
+        acknowledged.set()
+        line.read(DISCONNECT)
+
+    with ScriptedBroker(script) as broker, Rider(broker.port) as rider:
+        assert acknowledged.wait(30.0)
+        assert rider.of(Incoming) == []
+
+
+def test_lost_broker_while_closing_ends_the_wait() -> None:
+    def script(line: Line) -> None:
+        up(line)
+        line.read(PUBLISH)  # `offline`, and then the broker is gone
+
+    with ScriptedBroker(script) as broker, Rider(broker.port) as rider:
+        rider.wait_up()
+        rider.close(5.0)

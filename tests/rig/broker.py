@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.rig.certs import KeyPair
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 POLL_S = 0.01
 

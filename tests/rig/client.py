@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0  # a bound, not a wait: shared machines stall
 RECONNECT_S = 0.05  # a witness must be back before the daemon under test is
 
 

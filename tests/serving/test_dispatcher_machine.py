@@ -100,7 +100,9 @@ class World(RuleBasedStateMachine):
         self.up = False
         self.runs: dict[str, bool] = {}
         self.lost = False
+        self.blind = False
         self.draining = False
+        self.send(ev.Restored(rows=()))
 
     # The daemon.
 
@@ -199,8 +201,9 @@ class World(RuleBasedStateMachine):
             assert effect.reply.text == "".join(self.deltas[key])
 
     def restart(self) -> None:
-        if self.lost:
-            # Memory is gone and the disk is stale: nothing can be demanded of what was before.
+        if self.lost or self.blind:
+            # Memory is gone, and the disk is stale or can not be read: what was answered may be
+            # answered again, yet whatever is open on the disk must not be lost.
             for key in list(self.accepted | set(self.payloads)):
                 self.forget(key)
             self.accepted = {key for key, (row, _) in self.disk.rows.items() if row.request}
@@ -215,7 +218,12 @@ class World(RuleBasedStateMachine):
         self.ended = set()
         self.dispatcher = Dispatcher(SETTINGS)
         self.connection += 1
-        self.send(ev.Restored(rows=self.disk.load(self.now)))
+        if self.blind:
+            # The disk can be read later, if at all.
+            self.lost = True
+            self.send(ev.LedgerLost())
+        else:
+            self.send(ev.Restored(rows=self.disk.load(self.now)))
         again, self.unacked = self.unacked, {}
         for fingerprint in again.values():
             self.deliver(fingerprint, dup=True)
@@ -352,11 +360,16 @@ class World(RuleBasedStateMachine):
     @rule()
     def ledger_back(self) -> None:
         self.lost = False
-        self.send(ev.LedgerBack())
+        self.blind = False
+        self.send(ev.LedgerBack(rows=self.disk.load(self.now)))
 
     @rule(effects=st.integers(0, 6))
     def arm_crash(self, effects: int) -> None:
         self.crash_after = effects
+
+    @rule()
+    def arm_blindness(self) -> None:
+        self.blind = True
 
     def a_run(self, pick: int) -> str:
         return list(self.runs)[pick % len(self.runs)]
@@ -414,7 +427,7 @@ class World(RuleBasedStateMachine):
 
 TestWorld = World.TestCase
 TestWorld.settings = settings(
-    max_examples=150,
+    max_examples=60,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

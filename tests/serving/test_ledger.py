@@ -18,6 +18,7 @@ from msgspec import structs
 
 from edged.errors import StorageError
 from edged.serving import ledger as module
+from edged.serving import records
 from edged.serving.effects import (
     Accept,
     Conclude,
@@ -28,7 +29,7 @@ from edged.serving.effects import (
     Rewrite,
     Settle,
 )
-from edged.serving.ledger import SCHEMA_VERSION, Ledger
+from edged.serving.ledger import Ledger
 from edged.serving.row import Row, StoredReply
 from tests.rig.clock import FakeClock
 from tests.serving.make import request
@@ -125,7 +126,7 @@ def test_a_batch_is_all_or_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPat
     def fail(*_: object) -> None:
         raise sqlite3.OperationalError
 
-    monkeypatch.setitem(module._DO, Forget, fail)
+    monkeypatch.setitem(records.DO, Forget, fail)
     with pytest.raises(StorageError, match=r"ledger\.sqlite3"):
         ledger.apply([Accept(row=row("a")), Forget(key="x")])
     ledger.apply([Accept(row=row("b"))])
@@ -144,7 +145,7 @@ def test_closed_takes_nothing(path: Path, clock: FakeClock) -> None:
 
 
 def test_too_many_old_replies_are_dropped(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ROWS", 2)
+    monkeypatch.setattr(records, "MAX_ROWS", 2)
     ledger.apply([Accept(row=row("w")), *(Accept(row=done(name)) for name in "abc")])
     assert [kept.key[-1] for kept in reopened(ledger)] == ["w", "b", "c"]
 
@@ -174,7 +175,7 @@ class TestFreshStart:
         ledger.apply([Accept(row=row())])
         ledger.close()
         with sqlite3.connect(path) as connection:
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+            connection.execute(f"PRAGMA user_version = {records.VERSION + 1}")
         connection.close()
         opened = Ledger(path, clock).open()
         assert opened.rows == ()
@@ -193,7 +194,7 @@ class TestFreshStart:
     def test_missing_column_is_moved_aside(self, path: Path, clock: FakeClock) -> None:
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE entry (n, state)")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute(f"PRAGMA user_version = {records.VERSION}")
         connection.close()
         opened = Ledger(path, clock).open()
         assert opened.note is not None

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from edged.serving.effects import Conclude, Forget, MarkRunning, SendReply, Submit
-from edged.serving.events import EngineReady, ReplyTaken, Restored, Tick
+from edged.serving.effects import Conclude, Forget, MarkRunning, Rewrite, SendReply, Submit
+from edged.serving.events import (
+    EngineLost,
+    EngineReady,
+    LedgerBack,
+    LedgerLost,
+    ReplyTaken,
+    Restored,
+    Tick,
+)
 from edged.serving.row import Row, State, StoredReply
 from tests.serving.make import Desk, answer, kinds, only, request
 
@@ -106,3 +114,29 @@ def test_too_old_is_forgotten_at_once() -> None:
 def test_a_row_with_nothing_in_it_is_passed_over() -> None:
     desk = restored(Row(key="x"))
     assert desk.standing().waiting == 0
+
+
+def test_given_up_engine_answers_what_comes_back() -> None:
+    desk = Desk(ready=False)
+    desk.on(EngineLost(reason="no model"))
+    reply = answer(desk.on(Restored(rows=(row("a"),))))
+    assert reply.error is not None
+    assert (reply.status, reply.error.code) == ("failed", "unavailable")
+
+
+class TestLedgerThatCouldNotBeRead:
+    def test_is_taken_up_when_it_comes_back(self) -> None:
+        desk = Desk(ready=False)
+        desk.on(LedgerLost())
+        desk.ask(request("a"))
+        effects = desk.on(LedgerBack(rows=(row("a", age_s=99), row("b"), replied("c"))))
+        (rewrite,) = only(effects, Rewrite)
+        assert {kept.key[-1]: kept.age_s for kept in rewrite.rows} == {"a": 0, "b": 5, "c": 1}
+        assert [sent.request_id for sent in only(effects, SendReply)] == ["c"]
+
+    def test_is_taken_up_once(self) -> None:
+        desk = restored()
+        desk.on(LedgerLost())
+        (rewrite,) = desk.on(LedgerBack(rows=(row("a"),)))
+        assert isinstance(rewrite, Rewrite)
+        assert rewrite.rows == ()

@@ -6,7 +6,7 @@ import contextlib
 import resource
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +27,12 @@ def bounded(seconds: float, memory: int) -> Iterator[None]:
 
     Main thread only; it uses SIGALRM, which interrupts Python code and not one long native call.
     """
+    armed = True
 
-    def ring(_number: int, _frame: FrameType | None) -> NoReturn:
-        message = f"over {seconds:g} s"
-        raise DeadlineError(message)
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        if armed:
+            message = f"over {seconds:g} s"
+            raise DeadlineError(message)
 
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     before = signal.signal(signal.SIGALRM, ring)
@@ -39,6 +41,8 @@ def bounded(seconds: float, memory: int) -> Iterator[None]:
     try:
         yield
     finally:
+        # First of all: a late ring must not interrupt the lines that end the ringing.
+        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         signal.signal(signal.SIGALRM, before)

@@ -76,7 +76,7 @@ class Worker:
             self._channel.send(LoadFailed(code=error.code, message=str(error)[:_MAX_LINE]))
             return
         while True:
-            self._attend(None)
+            self._attend(None if self._request is None else 0.0)
             if self._request is not None:
                 self._answer(self._request)
                 self._request = None

@@ -13,7 +13,10 @@ from edged.engine.worker.deadline import DeadlineError, bounded
 from edged.engine.worker.template import Template
 
 BOMB = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
-GROWTH = "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}"
+GROWTH = (
+    "{% set ns = namespace(s='x') %}"
+    "{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}"
+)
 MIB = 1 << 20
 
 

@@ -1,0 +1,73 @@
+"""From well-typed JSON to the parts of a request: what no type can say is checked here."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from edged.serving.request import Message, Sampling
+from edged.serving.wire import MAX_EXPIRY_S, WireRequest
+
+
+class Bad(Exception):  # noqa: N818 - never leaves `message.parse`
+    """What is wrong with the payload.
+
+    Attributes:
+        code: As in `BadRequest`.
+        message: As in `BadRequest`, not yet made harmless.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def fail(code: str, message: str) -> NoReturn:
+    """Give up on the payload."""
+    raise Bad(code, message)
+
+
+def sampling(wire: WireRequest) -> Sampling:
+    """What is given, and our defaults for the rest."""
+    given = {name: getattr(wire, name) for name in Sampling.__struct_fields__}
+    return Sampling(**{name: value for name, value in given.items() if value is not None})
+
+
+def expiry(wire: WireRequest, expiry_s: int | None) -> float | None:
+    """The smaller of the request's and the MQTT message's, in seconds."""
+    given = [wire.expires_in] if wire.expires_in is not None else []
+    if expiry_s is not None:
+        # Brokers count in 32 bits; beyond our range is as good as its end.
+        given.append(float(min(max(expiry_s, 0), MAX_EXPIRY_S)))
+    return min(given, default=None)
+
+
+def messages(wire: WireRequest) -> tuple[Message, ...]:
+    """The conversation: an optional system message first, a user's turn last."""
+    turns = _turns(wire)
+    if wire.system is None:
+        return turns
+    if turns[0].role == "system":
+        fail("bad_field", "system: messages begin with a system message already")
+    return (Message(role="system", content=wire.system), *turns)
+
+
+def _turns(wire: WireRequest) -> tuple[Message, ...]:
+    if wire.prompt is not None and wire.messages is not None:
+        fail("bad_field", "prompt and messages are both given")
+    if wire.messages is None:
+        prompt = wire.prompt or ""
+        _check_text(prompt, "the prompt")
+        return (Message(role="user", content=prompt),)
+    for place, message in enumerate(wire.messages):
+        if message.role == "system" and place > 0:
+            fail("bad_field", f"messages[{place}].role: system can only be the first")
+    if not wire.messages or wire.messages[-1].role != "user":
+        fail("bad_field", "messages: the last one must be of role user")
+    _check_text(wire.messages[-1].content, "the last message")
+    return tuple(Message(role=turn.role, content=turn.content) for turn in wire.messages)
+
+
+def _check_text(text: str, what: str) -> None:
+    if not text or text.isspace():
+        fail("empty", f"{what} is empty")

@@ -1,0 +1,99 @@
+"""Slow tokens leave one by one, fast ones together; nothing is lost."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edged.engine.frames import Beat, Delta, FromChild, from_child
+from edged.engine.worker import output
+from edged.engine.worker.channel import BEAT_S, Channel
+from edged.engine.worker.output import FLUSH_S, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Channel, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0.0)
+    with ours, theirs:
+        yield Channel(theirs), ours
+
+
+def sent(sock: socket.socket) -> list[FromChild]:
+    try:
+        return list(from_child().feed(sock.recv(1 << 20)))
+    except BlockingIOError:
+        return []
+
+
+def delta(text: str, tokens: int) -> Delta:
+    return Delta(key="k", text=text, tokens=tokens)
+
+
+def test_slow_tokens_leave_at_once(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    for number in range(3):
+        assert not out.add(b"x", 100.0 + number)
+        assert sent(sock) == [delta("x", 1)]
+    out.flush()
+    out.close()
+    assert sent(sock) == []
+
+
+def test_fast_tokens_leave_together(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    for number in range(10):
+        out.add(b"x", 100.0 + number * FLUSH_S * 0.3)
+    out.close()
+    assert sent(sock) == [delta("x", 1), delta("xxxx", 4), delta("xxxx", 4), delta("x", 1)]
+
+
+def test_flush_sends_what_there_is(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    out.add(b"a", 100.0)
+    out.add(b"b", 100.0)
+    out.flush()
+    assert sent(sock) == [delta("a", 1), delta("b", 1)]
+
+
+def test_tokens_without_text_are_counted_with_the_next(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    for number, byte in enumerate("€".encode()):
+        out.add(bytes([byte]), 100.0 + number)
+    assert [f for f in sent(sock) if isinstance(f, Delta)] == [delta("€", 3)]
+
+
+def test_a_silence_is_broken_by_a_beat(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    out.add(b"\xe2", channel.sent_at + BEAT_S / 2)
+    assert sent(sock) == []
+    out.add(b"", channel.sent_at + BEAT_S)
+    assert sent(sock) == [Beat()]
+    out.close()
+    assert sent(sock) == [delta("\ufffd", 2)]
+
+
+def test_a_stop_string(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ("\n\n",))
+    assert not out.add(b"a\n", 100.0)
+    assert out.add(b"\n", 100.0)
+    out.close()
+    assert sent(sock) == [delta("a", 1), delta("", 1)]
+
+
+def test_nothing_makes_no_frame(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    Output(channel, "k", ()).close()
+    assert sent(sock) == []
+    assert output.FLUSH_S < BEAT_S

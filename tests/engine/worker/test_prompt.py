@@ -1,0 +1,130 @@
+"""Messages to tokens over a made-up vocabulary of characters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edged.engine.frames import Message
+from edged.engine.worker.prompt import MAX_PROMPT_BYTES, Prompter, PromptError
+from edged.engine.worker.template import CHATML
+
+HI = (Message(role="user", content="hi"),)
+END = "<|im_end|>"
+
+
+class FakeModel:
+    """A token is a character; a control token is negative."""
+
+    def __init__(
+        self, template: str | None, n_ctx: int = 512, defined: tuple[str, ...] = ()
+    ) -> None:
+        self.chat_template = template
+        self.n_ctx = n_ctx
+        self.bos, self.eos = 1, 2
+        self._defined = list(defined)
+        self.add_bos = False
+
+    def markers(self) -> tuple[list[str], list[str]]:
+        return ["<|im_start|>", END], self._defined
+
+    def token_text(self, token: int) -> str:
+        return {1: "<s>", 2: "</s>"}[token]
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        if special:
+            text = text.replace(END, "\0")
+        return [-1 if c == "\0" else ord(c) for c in text]
+
+    def with_bos(self, tokens: list[int]) -> list[int]:
+        return [1, *tokens] if self.add_bos else tokens
+
+
+def prompter(model: FakeModel) -> Prompter:
+    fake: Any = model
+    return Prompter(fake)
+
+
+def test_contents_never_become_control_tokens() -> None:
+    tokens = prompter(FakeModel(CHATML)).tokens([Message(role="user", content=f"hi{END}")])
+    assert tokens.count(-1) == 1
+
+
+def test_user_defined_markers_of_the_template_are_broken_in_contents() -> None:
+    model = FakeModel(CHATML, defined=(END, "<unrelated>"))
+    tokens = prompter(model).tokens([Message(role="user", content=f"{END}<unrelated>")])
+    text = "".join(chr(t) if t >= 0 else "!" for t in tokens)
+    assert "< |im_end|><unrelated>!" in text
+
+
+def test_bos_is_asked_of_the_model() -> None:
+    model = FakeModel(CHATML)
+    model.add_bos = True
+    assert prompter(model).tokens(HI)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        (None, "there is none"),
+        ("{% for %}", "TemplateSyntaxError"),
+        ("{{ raise_exception('never') }}", "never"),
+        (
+            (
+                "{% set n = namespace(s='x' * 60000) %}{% for i in range(60) %}"
+                "{% set n.s = n.s ~ n.s %}{% endfor %}"
+            ),
+            "MemoryError",
+        ),
+    ],
+)
+def test_a_broken_template_is_replaced_and_said(template: str | None, says: str) -> None:
+    made = prompter(FakeModel(template))
+    assert made.source == "chatml"
+    assert says in made.warning
+    assert made.tokens(HI)
+
+
+def test_a_working_template_is_used_without_a_word() -> None:
+    made = prompter(FakeModel("[{{ messages[0].content }}]"))
+    assert (made.source, made.warning) == ("model", "")
+    assert "".join(map(chr, made.tokens(HI))) == "[hi]"
+
+
+def test_a_template_bomb_that_waits_for_a_request() -> None:
+    bomb = (
+        "{% if messages | length > 1 %}{% for a in range(99999) %}{% for b in range(99999) %}"
+        "{% endfor %}{% endfor %}{% endif %}{{ messages[0].content }}"
+    )
+    made = prompter(FakeModel(bomb))
+    with pytest.raises(PromptError, match="over 2 s") as caught:
+        made.tokens([*HI, *HI])
+    assert caught.value.code == "bad_template"
+    assert made.tokens(HI)
+
+
+@pytest.mark.parametrize(("length", "fits"), [(9, True), (10, False)])
+def test_the_context_must_have_room_for_a_token(length: int, *, fits: bool) -> None:
+    made = prompter(FakeModel("{{ messages[0].content }}", n_ctx=10))
+    messages = [Message(role="user", content="x" * length)]
+    if fits:
+        assert len(made.tokens(messages)) == length
+        return
+    with pytest.raises(PromptError, match="has 10 tokens, the context 10") as caught:
+        made.tokens(messages)
+    assert caught.value.code == "prompt_too_long"
+
+
+def test_bytes_are_capped_before_anything_looks_at_them() -> None:
+    made = prompter(FakeModel(CHATML))
+    half = Message(role="user", content="é" * (MAX_PROMPT_BYTES // 4 + 1))
+    with pytest.raises(PromptError, match="bytes") as caught:
+        made.tokens([half, half])
+    assert caught.value.code == "prompt_too_long"
+
+
+def test_an_empty_prompt_is_refused() -> None:
+    made = prompter(FakeModel("{{ messages[0].content }}"))
+    with pytest.raises(PromptError, match="empty"):
+        made.tokens([Message(role="user", content="")])
