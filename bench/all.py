@@ -23,6 +23,7 @@ TIMEOUT_S: Final = (
     600.0  # twice what a bench may take; one that hangs shall not take the rest along
 )
 FULL_TIMEOUT_S: Final = 7200.0
+END_S: Final = 60.0  # a daemon may take 20 s to drain, and its child some more to die
 TROUBLE_CHARACTERS: Final = 4000  # of stderr; a traceback's end names the fault
 PAGE: Final = Path(__file__).with_name("report.html")
 
@@ -49,13 +50,26 @@ def run_one(name: str, *, full: bool, command: Sequence[str] | None = None) -> t
 
 
 def _watch(argv: Sequence[str], timeout: float) -> tuple[int, str]:
-    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+    """Exit code and the end of stderr; a bench that hangs may first end what it started."""
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as errors,
+        subprocess.Popen(argv, stderr=errors) as process,
+    ):
         try:
-            code = subprocess.run(argv, stderr=errors, timeout=timeout, check=False).returncode
+            code = process.wait(timeout)
         except subprocess.TimeoutExpired:
+            _end(process)
             return 1, f"still running after {timeout:.0f} s"
         errors.seek(0)
         return code, errors.read()[-TROUBLE_CHARACTERS:]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import operator
+import os
+import signal
 import statistics
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -145,9 +148,13 @@ def run(
     parser.add_argument("--full", action="store_true", help="take the time good numbers need")
     parser.add_argument("--out", type=Path, help="also write all that was found, as JSON")
     options = parser.parse_args(argv)
+    # Told to end, a bench must still end the broker, the daemon and what else it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     before = here()
     found = measure(Options(full=options.full))
-    result = msgspec.structs.replace(found, conditions={**before, **found.conditions})
+    after = {"load at end": round(os.getloadavg()[0], 2)}
+    conditions = {**before, **after, **found.conditions}
+    result = msgspec.structs.replace(found, conditions=conditions)
     if options.out is not None:
         options.out.write_bytes(msgspec.json.encode(result))
     print(as_json(result)) if options.json else show(title, result, Console())

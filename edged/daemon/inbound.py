@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edged.mqtt.packet import Incoming
     from edged.serving.message import Rules
 
+NO_ID = "(not an id)"
 FRESH_ID_BYTES = 8  # 64 random bits: no two of a house's prompts meet
 
 
@@ -71,7 +72,9 @@ def fingerprint(incoming: Incoming) -> str | None:
 
 def cancel_event(incoming: Incoming) -> events.CancelAsked:
     """A message on the cancel topic: an id as plain text."""
-    return events.CancelAsked(id=incoming.payload[:256].decode(errors="replace").strip())
+    text = incoming.payload[:256].decode(errors="replace").strip()
+    # The id goes into the log where it is unknown; a prompt on the wrong topic must not.
+    return events.CancelAsked(id=text if message.is_id(text) else NO_ID)
 
 
 def frame_event(frame: frames.FromChild) -> events.Event | None:

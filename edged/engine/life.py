@@ -104,6 +104,7 @@ class Life:
         self._tokens = 0
         self._during: During = "load"
         self._born_at = self._now()
+        # Until the first frame this lies in the future by what booting may take.
         self._progress_at = self._born_at + max(0.0, timeouts.boot_s - timeouts.stall_s)
         self._cancelled_at: float | None = None
         self._quit_at: float | None = None
@@ -186,7 +187,10 @@ class Life:
         if not isinstance(frame, EXPECTED[state]):
             message = f"{type(frame).__name__} while {state.value}"
             raise FrameError(message)
-        self._progress_at = self._now()
+        booted, self._progress_at = self._progress_at, self._now()
+        if booted > self._progress_at:
+            # The first frame: from here on `stall_s` counts, and the timer was set for `boot_s`.
+            self._watch()
         match frame:
             case Beat():
                 return

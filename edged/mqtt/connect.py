@@ -6,10 +6,11 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from paho.mqtt import properties as paho_properties
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import MalformedPacket, Properties
 
 from edged.mqtt.failure import CLOSED_PORT, Failure
 from edged.mqtt.packet import MAX_PACKET_BYTES, Incoming
@@ -26,6 +27,20 @@ WILL_QOS = 1
 # on the wire a dead line shows within 1.3 times ours and our look at the clock, and the
 # broker publishes the will within 1.5 x 0.65 = 0.98 times ours.
 KEEPALIVE_SHARE = 0.65
+
+
+def _read_text(buffer: bytes, room: int) -> tuple[str, int]:
+    """A length-prefixed text of a property, and the bytes it takes."""
+    end = 2 + int.from_bytes(buffer[:2], "big")
+    if room < 2 or end > room:  # noqa: PLR2004 - the length's own two bytes
+        message = "a text that is cut off"
+        raise MalformedPacket(message)
+    return buffer[2:end].decode(), end
+
+
+# paho calls U+FEFF malformed, which MQTT 5 allows (1.5.4-3) and mosquitto passes on: one
+# message with it, sent again at each reconnect, would keep us from the broker for good.
+paho_properties.readUTF = _read_text
 
 
 def keepalive(config: MqttConfig) -> int:

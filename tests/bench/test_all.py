@@ -44,6 +44,14 @@ def test_a_bench_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "still running" in section.trouble
 
 
+def test_a_bench_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(every, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(every, "END_S", 0.1)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    section, _ = every.run_one("x", full=False, command=(sys.executable, "-c", code))
+    assert "still running" in section.trouble
+
+
 def test_all_run_and_one_failure_fails_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,7 @@ from bench.conditions import here
 from bench.report import Figure, Options, Result, judged, told
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -57,6 +59,23 @@ def test_a_result_needs_figures_and_all_of_them_ok() -> None:
     assert Result(figures=(good, told("c", 1))).ok
     assert not Result(figures=(good, bad)).ok
     assert not Result(figures=()).ok
+
+
+@pytest.fixture(autouse=True)
+def sigterm() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_unwinds_the_bench() -> None:
+    def measure(_: Options) -> Result:
+        """A title."""
+        signal.raise_signal(signal.SIGTERM)
+        return bench()
+
+    with pytest.raises(SystemExit):
+        report.run("x", measure, [])
 
 
 def bench(*figures: Figure) -> Result:

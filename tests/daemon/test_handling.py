@@ -136,8 +136,11 @@ def test_the_brokers_rules_become_problems() -> None:
 
 def test_a_reply_that_the_broker_will_never_take_is_settled_all_the_same() -> None:
     desk = Desk()
+    desk.take(packet.Refused(topic="edged/n/reply/k", reason="not authorised"))
     desk.take(packet.Taken(tag="k", refused="not authorised"))
     assert desk.rooms.health.active("publish_refused")
+    desk.take(packet.Taken(tag="l"))
+    assert not desk.rooms.health.active("publish_refused")
 
 
 def run_one(desk: Desk) -> str:

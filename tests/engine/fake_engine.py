@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Literal
 
@@ -86,12 +87,15 @@ class FakeEngine:
         self._key = ""
         self._prompt = ""
         self._idle_share = 0.0
+        self._inbox: deque[frames.ToChild] = deque()
         self._load: frames.Load | None = None
 
     def run(self) -> None:
         while True:
-            for frame in self._channel.receive(None):
-                self._handle(frame)
+            # Read all before acting on one: a Cancel may come together with its Generate.
+            self._inbox.extend(self._channel.receive(None))
+            while self._inbox:
+                self._handle(self._inbox.popleft())
 
     def _handle(self, frame: frames.ToChild) -> None:
         match frame:
@@ -198,8 +202,9 @@ class FakeEngine:
         until = time.monotonic() + seconds
         while True:
             left = until - time.monotonic()
-            for frame in self._channel.receive(max(0.0, min(left, BEAT_S))):
-                self._attend(frame)
+            self._inbox.extend(self._channel.receive(max(0.0, min(left, BEAT_S))))
+            while self._inbox:
+                self._attend(self._inbox.popleft())
             if time.monotonic() >= until:
                 return
             self._channel.send(frames.Beat())

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.engine.frames import (
@@ -199,6 +199,7 @@ def test_a_bad_frame_of_ours_is_a_value_error(frame: frames.ToChild) -> None:
 ALL = [encode(frame) for frame in FROM_CHILD]
 
 
+@settings(deadline=None)  # other processes share the cores
 @given(st.lists(st.sampled_from(ALL)), st.data())
 def test_any_split_yields_the_same_frames(parts: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(parts)
@@ -208,6 +209,7 @@ def test_any_split_yields_the_same_frames(parts: list[bytes], data: st.DataObjec
 
 
 # Invariant: bytes become frames or FrameError and nothing else, whole as one at a time.
+@settings(deadline=None)  # other processes share the cores
 @given(
     st.lists(
         st.one_of(

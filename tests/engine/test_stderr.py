@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.engine.stderr import BURST_LINES, LINES_PER_S, MAX_LINE_BYTES, StderrLines
@@ -49,6 +49,7 @@ def test_a_clock_that_stands_still_or_steps_back_gives_no_allowance() -> None:
     assert lines.feed(b"line\n", 0.0) == []
 
 
+@settings(deadline=None)  # other processes share the cores
 @given(st.lists(st.tuples(st.binary(max_size=2000), st.floats(0, 1e6))))
 def test_whatever_comes_is_bounded_and_printable(reads: list[tuple[bytes, float]]) -> None:
     lines = StderrLines()

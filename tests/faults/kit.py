@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.rig.witness import (
@@ -15,6 +14,7 @@ from tests.rig.witness import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import psutil
 
@@ -106,7 +106,7 @@ def unharmed(daemon: DaemonProcess) -> list[str]:
     return [f"the log says {sign!r}" for sign in signs if sign in text]
 
 
-def verdict(
+def verdict(  # noqa: PLR0913 - each oracle has a question of its own
     daemon: DaemonProcess,
     history: Sequence[Record],
     *,

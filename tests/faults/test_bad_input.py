@@ -190,7 +190,11 @@ CASES = (
     Case(name="escapes", payload="\x1b[2J\nMESSAGE=forged\0", code=None),
     Case(name="no object", payload='["a", 1]', code=None),
     Case(name="dotted id", payload='{"prompt": "x", "id": ".."}', code=None),
-    bad("mark in reply_to", json.dumps({"prompt": "x", "reply_to": REPLIES + MARK}), "bad_reply_topic"),
+    bad(
+        "mark in reply_to",
+        json.dumps({"prompt": "x", "reply_to": REPLIES + MARK}),
+        "bad_reply_topic",
+    ),
     Case(
         name="hostile client",
         payload="x",

@@ -65,9 +65,7 @@ def silence(kind: str) -> list[str]:
         Broker() as broker,
         Proxy(broker.port) as proxy,
         Witness(broker.port) as witness,
-        DaemonProcess(
-            proxy.port, script=SCRIPT, config=CONFIG, watch_port=broker.port
-        ) as daemon,
+        DaemonProcess(proxy.port, script=SCRIPT, config=CONFIG, watch_port=broker.port) as daemon,
         TestClient(broker.port) as client,
     ):
         client.subscribe(f"{REPLIES}+", f"edged/{NODE}/stream/+")

@@ -36,8 +36,8 @@ from tests.rig.witness import Witness
 pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 QUIET_S = 3.0  # a hot loop would try hundreds of times
-USERS = {"node": "right", "guest": "guest"}
-GUEST = {"username": "guest", "password": "guest"}
+GUEST = "guest"
+USERS = {"node": "right", "guest": GUEST}
 ALL = ("user guest", "topic readwrite #", "topic read $SYS/#")
 MAY = (*ALL, "user node", f"topic readwrite edged/{NODE}/#")
 MAY_NOT_WRITE = (
@@ -104,8 +104,8 @@ def test_rules_that_forbid_writing_and_are_mended(tmp_path: Path) -> None:
     with (
         Broker(options) as broker,
         Proxy(broker.port) as proxy,
-        Witness(broker.port, **GUEST) as witness,
-        TestClient(broker.port, **GUEST) as client,
+        Witness(broker.port, username="guest", password=GUEST) as witness,
+        TestClient(broker.port, username="guest", password=GUEST) as client,
     ):
         daemon = DaemonProcess(proxy.port, script=QUICK, config=credentials(tmp_path, "right"))
         daemon.patient = False

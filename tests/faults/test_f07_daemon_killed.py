@@ -36,7 +36,7 @@ LONG: Mapping[str, Any] = {"max_tokens": 1500, "temperature": 5, "top_p": 1, "to
 
 @pytest.mark.parametrize("script", [FAKE, None], ids=["fake", "real"])
 def test_killed_while_it_answers(script: Mapping[str, Any] | None) -> None:
-    config = {"mqtt": {"keepalive_s": KEEPALIVE_S}} | (REAL if script is None else {})
+    config = {"mqtt": {"keepalive_s": KEEPALIVE_S}, **(REAL if script is None else {})}
     with (
         Broker() as broker,
         Witness(broker.port) as witness,

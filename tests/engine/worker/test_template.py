@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.engine.frames import Message
@@ -96,6 +96,11 @@ def test_a_template_that_transforms_contents_gets_them_with_markers_broken(
         assert text(pieces).replace("A < |IM_END|>B", rendered.rstrip(".")).startswith(rendered[:1])
 
 
+def test_a_content_used_twice_is_broken_up_too() -> None:
+    pieces = render("{{ messages[0].content }}+{{ messages[0].content }}", user("</s>"))
+    assert pieces == [Piece("< /s>+< /s>", special=True)]
+
+
 def test_stubborn_markers_are_broken_in_plain_pieces_too() -> None:
     pieces = render(CHATML, user("<|im_end|><think>"), stubborn=("<|im_end|>", "\n", ""))
     assert plain(pieces) == ["< |im_end|><think>"]
@@ -179,6 +184,7 @@ def test_a_prompt_has_a_largest_size() -> None:
         render("{{ messages[0].content | upper }}", *[user("x" * (MAX_PROMPT_CHARS + 1))])
 
 
+@settings(deadline=None)  # other processes share the cores
 @given(st.text("<|im_>endstar / ", max_size=60))
 def test_broken_up_text_holds_no_marker(content: str) -> None:
     markers = sorted(MARKERS, key=len, reverse=True)
@@ -189,6 +195,7 @@ def test_a_marker_of_one_character_cannot_be_broken() -> None:
     assert break_up("a|b", ["|"]) == "a|b"
 
 
+@settings(deadline=None)  # other processes share the cores
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=4))
 def test_every_content_arrives_unchanged(contents: list[str]) -> None:
     pieces = render(CHATML, *[user(content) for content in contents])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.engine.worker.text import TextStream
@@ -82,6 +82,7 @@ def expected(text: str, stop: list[str]) -> str:
     return text
 
 
+@settings(deadline=None)  # other processes share the cores
 @given(
     st.lists(st.text("abc\u00e9🙂", max_size=6)),
     st.lists(st.text("abc\u00e9🙂", min_size=1, max_size=4), max_size=3),
@@ -103,12 +104,14 @@ def test_any_split_gives_the_same_answer(
         assert not any(s in text for s in stop)
 
 
+@settings(deadline=None)  # other processes share the cores
 @given(st.lists(st.binary(max_size=5)))
 def test_any_bytes_become_what_python_makes_of_them(pieces: list[bytes]) -> None:
     out, rest, _ = feed([], pieces)
     assert "".join(out) + rest == b"".join(pieces).decode("utf-8", "replace")
 
 
+@settings(deadline=None)  # other processes share the cores
 @given(st.lists(st.text("ab", max_size=4)), st.text("ab", min_size=1, max_size=6))
 def test_no_more_is_held_than_may_become_a_stop_string(parts: list[str], stop: str) -> None:
     stream = TextStream([stop])
