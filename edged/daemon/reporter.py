@@ -138,12 +138,13 @@ class Reporter:
             return
         view = self._view(now)
         if self._announced:
-            self._publish(self._topics.info, self._info)
+            self._publish(self._topics.info, self._info, qos=1)
         changed = self._last is None or _essence(view) != _essence(self._last)
         if self._announced or self._state_is_due(view, now, changed=changed):
             changed = self._announced = False
             self._last, self._last_at = view, now
-            self._publish(self._topics.state, view)
+            # With QoS 1 it would wait behind a flood of replies; the next one comes soon.
+            self._publish(self._topics.state, view, qos=0)
             self._notifier.status(report.status_line(view))
         self._unsaid = changed
         self._throughput(view, now)
@@ -177,9 +178,9 @@ class Reporter:
     def _state_is_due(self, view: State, now: float, *, changed: bool) -> bool:
         return changed or view.running > 0 or now - self._last_at >= self._settings.idle_interval_s
 
-    def _publish(self, topic: str, value: State | Info) -> None:
+    def _publish(self, topic: str, value: State | Info, *, qos: int) -> None:
         payload = msgspec.json.encode(value)
-        self._session.publish(Outgoing(topic=topic, payload=payload, qos=1, retain=True))
+        self._session.publish(Outgoing(topic=topic, payload=payload, qos=qos, retain=True))
 
     def _beat(self, now: float) -> None:
         # Fed by the consumer of the inbox itself: a loop that stands still starves the watchdog.

@@ -10,7 +10,7 @@ from paho.mqtt import properties as paho_properties
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import MalformedPacket, Properties
+from paho.mqtt.properties import Properties
 
 from edged.mqtt.failure import CLOSED_PORT, Failure
 from edged.mqtt.packet import MAX_PACKET_BYTES, Incoming
@@ -34,7 +34,7 @@ def _read_text(buffer: bytes, room: int) -> tuple[str, int]:
     end = 2 + int.from_bytes(buffer[:2], "big")
     if room < 2 or end > room:  # noqa: PLR2004 - the length's own two bytes
         message = "a text that is cut off"
-        raise MalformedPacket(message)
+        raise ValueError(message)
     return buffer[2:end].decode(), end
 
 

@@ -40,8 +40,10 @@ class Desk(Struct, eq=False):
         self.outbox.put(Outgoing(topic=topic, payload=payload, qos=WILL_QOS, retain=True))
 
     def take_in(self, message: Incoming) -> None:
-        """Pass a message on; with QoS 0 only if the loop and the broker keep up."""
-        if message.qos == 0 and (self.courier.full or self.outbox.congested):
+        """Pass a message on; a request with QoS 0 only if the loop and the broker keep up."""
+        meaning = self.topics.parse(message.topic)
+        request = meaning is not None and meaning.kind == "request"
+        if request and message.qos == 0 and (self.courier.full or self.outbox.congested):
             self.dropped_in += 1
         else:
             self.courier.send(message)

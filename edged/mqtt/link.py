@@ -15,6 +15,8 @@ from edged.mqtt.packet import Connected, Granted, Incoming, Outgoing, Refused, T
 from edged.mqtt.wire import SILENT, ConnAck, Lost, Note, PubAck, SubAck, Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edged.mqtt.desk import Desk
     from edged.mqtt.outbox import Entry
 
@@ -153,7 +155,8 @@ class Link:
                 if now >= self._receipt_until:
                     self._on_receipts(())
             case Phase.UP if self._denied and now >= self._retry_at:
-                self._subscribe(tuple(self._denied))
+                everything = self._desk.topics.subscriptions()
+                self._subscribe({name: everything[name] for name in self._denied})
             case Phase.CLOSING if not self._desk.outbox:
                 self._leave(with_will=False)
             case Phase.CLOSING if now >= self._deadline:
@@ -180,12 +183,12 @@ class Link:
         self._desk.outbox.begin(note.receive_maximum)
         if self._desk.outbox.replies:
             self._receipt_until = self._deadline
-            self._asked[self._wire.subscribe((self._desk.topics.receipt,), 0)] = ()
+            self._asked[self._wire.fetch(self._desk.topics.receipt)] = ()
         self._subscribe(self._desk.topics.subscriptions())
 
-    def _subscribe(self, filters: tuple[str, ...]) -> None:
+    def _subscribe(self, filters: Mapping[str, int]) -> None:
         self._retry_at = self._now() + RESUBSCRIBE_S
-        self._asked[self._wire.subscribe(filters, 1)] = filters
+        self._asked[self._wire.subscribe(filters)] = tuple(filters)
 
     def _on_suback(self, filters: tuple[str, ...], refusals: tuple[str | None, ...]) -> None:
         if not filters and self._receipt_until is not None:

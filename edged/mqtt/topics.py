@@ -91,10 +91,16 @@ class Topics:
         self._replies = base + "reply/"
         self._prefixes = (self._replies, *reply_prefixes)
 
-    def subscriptions(self) -> tuple[str, ...]:
-        """The filters to subscribe to, all with QoS 1."""
-        own = (self.request, f"{self.request}/+", self.cancel, f"{self.command}/+")
-        return (*own, SHARE + FLEET_REQUEST) if self._fleet else own
+    def subscriptions(self) -> dict[str, int]:
+        """The filters to subscribe to, each with its QoS.
+
+        Cancels and commands have QoS 0: with 1 they would wait in the broker behind every
+        request that our Receive Maximum holds back, which is when they are needed most.
+        """
+        asked = {self.request: 1, f"{self.request}/+": 1}
+        told = {self.cancel: 0, f"{self.command}/+": 0}
+        fleet = {SHARE + FLEET_REQUEST: 1} if self._fleet else {}
+        return asked | told | fleet
 
     def parse(self, topic: str) -> Inbound | None:
         """What a message on `topic` asks for; None if we do not read it."""

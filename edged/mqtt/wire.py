@@ -22,7 +22,7 @@ from edged.mqtt.failure import FAILURE_FROM, Failure, by_reason
 from edged.mqtt.packet import MAX_PACKET_BYTES, Incoming, Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.client import MQTTMessageInfo as Info
@@ -134,16 +134,24 @@ class Wire:
             client.on_connect = client.on_disconnect = client.on_subscribe = None
             client.on_publish = client.on_message = None
 
-    def subscribe(self, filters: Sequence[str], qos: int) -> int:
-        """The packet id under which the `SubAck` will come."""
+    def subscribe(self, filters: Mapping[str, int]) -> int:
+        """Subscribe to filters with their QoS; the packet id under which the `SubAck` will come."""
+        # Retained requests are only warned about, so once per session is enough.
+        options = {"retainHandling": SubscribeOptions.RETAIN_SEND_IF_NEW_SUB}
+        return self._subscribe(filters, options)
+
+    def fetch(self, topic: str) -> int:
+        """Subscribe to a topic of ours for its retained message alone; the packet id as above."""
+        return self._subscribe({topic: 0}, {"noLocal": True})
+
+    def _subscribe(self, filters: Mapping[str, int], options: Mapping[str, Any]) -> int:
         if self._five:
-            # Retained requests are only warned about, so once per session is enough.
-            once = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB if qos else 0
-            options = SubscribeOptions(qos=qos, noLocal=not qos, retainHandling=once)
-            mid = self._client.subscribe([(name, options) for name in filters])[1]
+            asked: list[tuple[str, Any]] = [
+                (name, SubscribeOptions(qos=qos, **options)) for name, qos in filters.items()
+            ]
         else:
-            mid = self._client.subscribe([(name, qos) for name in filters])[1]
-        return mid or 0
+            asked = list(filters.items())
+        return self._client.subscribe(asked)[1] or 0
 
     def unsubscribe(self, name: str) -> None:
         """Nobody waits for the answer."""
