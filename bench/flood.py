@@ -40,7 +40,7 @@ FULL_TIMEOUT_S: Final = 1200.0
 # Half a second an answer: prompts wait through the whole flood, and the rest is soon answered.
 SCRIPT: Final[dict[str, Any]] = {"ms_per_token": 50.0, "tokens": 10}
 # Nothing dropped, nothing held back: a prompt that the broker loses would be charged to edged.
-LOSSLESS: Final = BrokerOptions(max_queued=0, extra=("max_inflight_messages 0",))
+LOSSLESS: Final = BrokerOptions(max_queued=0)
 
 
 class Sampler:

@@ -216,8 +216,10 @@ class Daemon:
             return
         self._ledger_retry_at = now + LEDGER_RETRY_S
         with contextlib.suppress(StorageError):
-            await self._on_disk(self._ledger.open)
-            await self._perform(events.LedgerBack())
+            opened = await self._on_disk(self._ledger.open)
+            if opened.note:
+                self._journal.write(kinds.LEDGER_RESET, Fields(reason=opened.note))
+            await self._perform(events.LedgerBack(rows=opened.rows))
             if not self._dispatcher.snapshot(now).memory_only:
                 self._notes.ledger_back()
 

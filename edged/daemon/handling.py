@@ -143,8 +143,10 @@ class Handling:
             self._engine.rearm()
 
     def _connected(self, event: packet.Connected, now: float) -> Effects:
-        del event, now
+        del now
         self._notes.broker_back(self._broker)
+        if not event.refused:  # `Granted` is told only on the connection of the refusal
+            self._notes.broker_grants()
         # A broker that was restarted may have lost everything retained.
         self._reporter.announce()
         return []

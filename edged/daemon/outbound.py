@@ -122,6 +122,8 @@ class Outbound:
             content_type=JSON,
             expiry_s=self._reply_expiry_s,
             tag=tag,
+            # Thousands of refusals may wait in a flood; who was accepted need not wait behind.
+            urgent=effect.key is not None,
         )
         self._session.publish(outgoing)
 

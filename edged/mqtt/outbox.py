@@ -31,6 +31,8 @@ class Entry(Struct, eq=False):
 class Outbox:
     """Messages until their PUBACK, and acknowledgements until their time.
 
+    What is urgent has a lane of its own: a flood's refusals do not delay an answer.
+
     Replies (messages with a tag) are never dropped. Of a retained topic only the newest
     message waits. Of the rest at most `MAX_UNTAGGED` wait.
     """
@@ -39,6 +41,7 @@ class Outbox:
         self.dropped = 0
         self._window = MAX_IN_FLIGHT
         self._seq = 0
+        self._urgent: deque[Entry] = deque()
         self._waiting: deque[Entry] = deque()
         self._in_flight: dict[int, Entry] = {}
         self._retained: dict[str, Entry] = {}
@@ -47,7 +50,7 @@ class Outbox:
         self._acks: deque[tuple[int, int]] = deque()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._in_flight)
+        return len(self._urgent) + len(self._waiting) + len(self._in_flight)
 
     @property
     def replies(self) -> int:
@@ -67,8 +70,10 @@ class Outbox:
         """
         self._window = max(1, min(MAX_IN_FLIGHT, receive_maximum or MAX_IN_FLIGHT))
         self._acks.clear()
-        again = sorted((*self._in_flight.values(), *self._waiting), key=lambda e: e.seq)
+        unconfirmed = (*self._in_flight.values(), *self._urgent, *self._waiting)
+        again = sorted(unconfirmed, key=lambda e: e.seq)
         self._in_flight.clear()
+        self._urgent.clear()
         self._waiting.clear()
         self._untagged = 0
         self._retained = {e.outgoing.topic: e for e in again if e.outgoing.retain}
@@ -94,9 +99,10 @@ class Outbox:
 
     def next(self) -> Entry | None:
         """The next message to write, if the broker takes one more; follow with `sent`."""
-        if not self._waiting or len(self._in_flight) >= self._window:
+        lane = self._urgent or self._waiting
+        if not lane or len(self._in_flight) >= self._window:
             return None
-        entry = self._waiting.popleft()
+        entry = lane.popleft()
         if entry.outgoing.retain:
             del self._retained[entry.outgoing.topic]
         elif entry.outgoing.tag is None:
@@ -118,13 +124,13 @@ class Outbox:
 
     def withdraw(self, taken: Callable[[str], bool]) -> Iterator[str]:
         """Drop waiting replies whose tag the broker took before; yields those tags."""
-        waiting = tuple(self._waiting)
-        for entry in waiting:
-            tag = entry.outgoing.tag
-            if tag is not None and taken(tag):
-                self._waiting.remove(entry)
-                self._settle(entry)
-                yield tag
+        for lane in (self._urgent, self._waiting):
+            for entry in tuple(lane):
+                tag = entry.outgoing.tag
+                if tag is not None and taken(tag):
+                    lane.remove(entry)
+                    self._settle(entry)
+                    yield tag
 
     def acknowledge(self, mid: int) -> None:
         """A request with this packet id may be confirmed, behind the replies put before."""
@@ -134,12 +140,15 @@ class Outbox:
         """Packet ids to confirm now."""
         while self._acks and not self.congested:
             mid, seq = self._acks[0]
-            if self._waiting and self._waiting[0].seq <= seq:
+            if any(lane[0].seq <= seq for lane in (self._urgent, self._waiting) if lane):
                 return
             self._acks.popleft()
             yield mid
 
     def _enqueue(self, entry: Entry) -> None:
+        if entry.outgoing.urgent:
+            self._urgent.append(entry)
+            return
         self._waiting.append(entry)
         if entry.outgoing.tag is None and not entry.outgoing.retain:
             self._untagged += 1

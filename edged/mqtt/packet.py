@@ -48,6 +48,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
         expiry_s: Seconds the broker keeps it for an absent subscriber.
         tag: Makes it a terminal reply: never dropped, sent exactly once, told when taken.
             It must be the same after a restart.
+        urgent: A terminal reply that goes before everything that waits without it.
 
     Raises:
         ValueError: It cannot be published: a topic with wildcards, a field out of range.
@@ -61,6 +62,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     content_type: str | None = None
     expiry_s: int | None = None
     tag: str | None = None
+    urgent: bool = False
 
     def __post_init__(self) -> None:
         wild = {"+", "#", "\0"} & set(self.topic)
@@ -76,6 +78,9 @@ class Outgoing(Struct, frozen=True, kw_only=True):
             raise ValueError(message)
         if self.tag is not None and (self.qos != 1 or self.retain):
             message = "a terminal reply has QoS 1 and is not retained"
+            raise ValueError(message)
+        if self.urgent and self.tag is None:
+            message = "only a terminal reply is urgent"
             raise ValueError(message)
 
     @property

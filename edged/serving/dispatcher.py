@@ -96,7 +96,7 @@ def _start(state: State, now: float) -> list[Effect]:
     effects: list[Effect] = []
     for entry in state.backlog.expire(now):
         job = state.jobs[entry.request.key]
-        effects += state.conclude(job, replies.expired(job, now), now)
+        effects += state.conclude(job, replies.expired(job, now))
     while state.ready and not state.paused and state.running.free:
         entry_next = state.backlog.pop(now)
         if entry_next is None:
@@ -112,7 +112,7 @@ def _cancel_asked(state: State, event: events.CancelAsked, now: float) -> list[E
     effects: list[Effect] = []
     for job in jobs:
         if job.request.key in state.backlog:
-            effects += state.conclude(job, replies.cancelled_early(job, now), now)
+            effects += state.conclude(job, replies.cancelled_early(job, now))
         else:
             effects += state.running.cancel(job.request.key)
     return effects
@@ -138,7 +138,7 @@ def _send_away(state: State, now: float) -> list[Effect]:
     effects: list[Effect] = []
     for job in state.waiting():
         reply = replies.unserved(job, replies.SHUTTING_DOWN, now, rejected=True)
-        effects += state.conclude(job, reply, now)
+        effects += state.conclude(job, reply)
     return effects
 
 

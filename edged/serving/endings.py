@@ -25,7 +25,7 @@ def completed(state: State, event: Completed, now: float) -> list[Effect]:
         return []
     if event.finish_reason != "cancelled":
         state.served(now - run.started_at)
-    return state.conclude_run(run, replies.completed(run, event, now, state.variant), now)
+    return state.conclude_run(run, replies.completed(run, event, now, state.variant))
 
 
 def run_failed(state: State, event: RunFailed, now: float) -> list[Effect]:
@@ -33,7 +33,7 @@ def run_failed(state: State, event: RunFailed, now: float) -> list[Effect]:
     run = state.running.end(event.key)
     if run is None:
         return []
-    return state.conclude_run(run, replies.failed(run, event, now, state.variant), now)
+    return state.conclude_run(run, replies.failed(run, event, now, state.variant))
 
 
 def engine_lost(state: State, event: EngineLost, now: float) -> list[Effect]:
@@ -67,7 +67,7 @@ def drain_over(state: State, _event: DrainOver, now: float) -> list[Effect]:
 
 def _cut(state: State, run: Run, error: ReplyError, now: float, tokens: int = 0) -> list[Effect]:
     reply = replies.cut(run, error, now, state.variant, tokens)
-    return state.conclude_run(run, reply, now)
+    return state.conclude_run(run, reply)
 
 
 def _requeue(state: State, run: Run, attempts: int, now: float) -> list[Effect]:
@@ -82,5 +82,5 @@ def give_up(state: State, now: float) -> list[Effect]:
     if state.fatal is not None and not state.draining:
         error = replies.unavailable(state.fatal)
         for job in state.waiting():
-            effects += state.conclude(job, replies.unserved(job, error, now), now)
+            effects += state.conclude(job, replies.unserved(job, error, now))
     return effects

@@ -32,7 +32,7 @@ class Outcomes:
     def __init__(self, window: DuplicateWindow) -> None:
         self.window = window
 
-    def conclude(self, job: Job, reply: Reply, now: float) -> list[Effect]:
+    def conclude(self, job: Job, reply: Reply) -> list[Effect]:
         """Answer an accepted request, once and for all."""
         request = job.request
         stored = StoredReply(
@@ -45,7 +45,6 @@ class Outcomes:
             request.key,
             Answered(reply=stored, accepted_at=job.accepted_at, fingerprint=job.fingerprint),
         )
-        self.window.see(job.fingerprint, now)
         return [
             Conclude(key=request.key, reply=stored),
             _send(request.key, stored, reply),

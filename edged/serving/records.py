@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +14,6 @@ from edged.serving.request import KEY_SEPARATOR, Request
 from edged.serving.row import Row, State, StoredReply
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
 VERSION = 1
@@ -41,7 +40,17 @@ _INSERT = f"INSERT OR REPLACE INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 
 _CHECK_BYTES = 4
 
 
-def trim(connection: sqlite3.Connection) -> None:
+class Connection(Protocol):
+    """What is needed of a database, so that only the ledger knows which one it is."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any:
+        """Run one statement."""
+
+    def executemany(self, sql: str, parameters: Any, /) -> Any:
+        """Run one statement for each of these."""
+
+
+def trim(connection: Connection) -> None:
     """Delete the oldest of the answered rows that are beyond `MAX_ROWS`."""
     connection.execute(
         "DELETE FROM entry WHERE state = 'done' AND n IN"
@@ -50,7 +59,7 @@ def trim(connection: sqlite3.Connection) -> None:
     )
 
 
-def read(connection: sqlite3.Connection, wall: float) -> tuple[tuple[Row, ...], int]:
+def read(connection: Connection, wall: float) -> tuple[tuple[Row, ...], int]:
     """All rows, oldest first, and how many were damaged and are deleted now."""
     rows, broken = [], []
     query = f"SELECT n, {_COLUMNS} FROM entry ORDER BY n"  # noqa: S608 - constants
@@ -117,54 +126,54 @@ def _unseal(blob: bytes | None, kind: type[Any]) -> Any:
     return msgspec.json.decode(data, type=kind)
 
 
-def _accept(connection: sqlite3.Connection, op: effects.Accept, wall: float) -> None:
+def _accept(connection: Connection, op: effects.Accept, wall: float) -> None:
     _insert(connection, op.row, wall)
 
 
-def _insert(connection: sqlite3.Connection, row: Row, wall: float) -> None:
+def _insert(connection: Connection, row: Row, wall: float) -> None:
     settled = wall - row.settled_s if row.state == "done" else None
     sealed = (_seal(row.request), _seal(row.reply))
     head = (row.key, row.state, row.attempts, row.fingerprint)
     connection.execute(_INSERT, (*head, wall - row.age_s, settled, *sealed))
 
 
-def _mark_running(connection: sqlite3.Connection, op: effects.MarkRunning, _wall: float) -> None:
+def _mark_running(connection: Connection, op: effects.MarkRunning, _wall: float) -> None:
     connection.execute(
         "UPDATE entry SET state = 'running', attempts = ? WHERE key = ?", (op.attempts, op.key)
     )
 
 
-def _mark_waiting(connection: sqlite3.Connection, op: effects.MarkWaiting, _wall: float) -> None:
+def _mark_waiting(connection: Connection, op: effects.MarkWaiting, _wall: float) -> None:
     connection.execute(
         "UPDATE entry SET state = 'waiting', attempts = ? WHERE key = ?", (op.attempts, op.key)
     )
 
 
-def _conclude(connection: sqlite3.Connection, op: effects.Conclude, _wall: float) -> None:
+def _conclude(connection: Connection, op: effects.Conclude, _wall: float) -> None:
     connection.execute(
         "UPDATE entry SET state = 'replied', request = NULL, reply = ? WHERE key = ?",
         (_seal(op.reply), op.key),
     )
 
 
-def _settle(connection: sqlite3.Connection, op: effects.Settle, wall: float) -> None:
+def _settle(connection: Connection, op: effects.Settle, wall: float) -> None:
     connection.execute(
         "UPDATE entry SET state = 'done', settled_wall = ? WHERE key = ?", (wall, op.key)
     )
 
 
-def _forget(connection: sqlite3.Connection, op: effects.Forget, _wall: float) -> None:
+def _forget(connection: Connection, op: effects.Forget, _wall: float) -> None:
     connection.execute("DELETE FROM entry WHERE key = ?", (op.key,))
 
 
-def _rewrite(connection: sqlite3.Connection, op: effects.Rewrite, wall: float) -> None:
+def _rewrite(connection: Connection, op: effects.Rewrite, wall: float) -> None:
     connection.execute("DELETE FROM entry")
     for row in op.rows:
         _insert(connection, row, wall)
 
 
 # What each ledger effect does to the table.
-DO: dict[type, Callable[[sqlite3.Connection, Any, float], None]] = {
+DO: dict[type, Callable[[Connection, Any, float], None]] = {
     effects.Accept: _accept,
     effects.MarkRunning: _mark_running,
     effects.MarkWaiting: _mark_waiting,

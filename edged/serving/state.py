@@ -104,16 +104,16 @@ class State:
         self.jobs[job.request.key] = job
         self.backlog.push(job.request, now, deadline, front=front)
 
-    def conclude(self, job: Job, reply: Reply, now: float) -> list[Effect]:
+    def conclude(self, job: Job, reply: Reply) -> list[Effect]:
         """Answer a job that waits or waited no more; it leaves all books but the window."""
         key = job.request.key
         self.backlog.remove(key)
         del self.jobs[key]
-        return self.outcomes.conclude(job, reply, now)
+        return self.outcomes.conclude(job, reply)
 
-    def conclude_run(self, run: Run, reply: Reply, now: float) -> list[Effect]:
+    def conclude_run(self, run: Run, reply: Reply) -> list[Effect]:
         """Answer a run that has left `running`."""
-        return [*closing(run), *self.conclude(run.job, reply, now)]
+        return [*closing(run), *self.conclude(run.job, reply)]
 
     def waiting(self) -> list[Job]:
         """The jobs that wait, oldest push first."""

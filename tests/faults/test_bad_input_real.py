@@ -1,4 +1,4 @@
-"""What only the real engine can refuse: a prompt that is too long, text that plays control token."""
+"""What only the real engine can refuse: a prompt that is too long, text that plays control."""
 
 from __future__ import annotations
 

@@ -71,6 +71,7 @@ def test_a_death_costs_at_most_the_request_in_hand(phase: str, name: str) -> Non
                 _failed_alone(client, witness, name, phase)
             # What is sent before the daemon sees the death counts as in hand, too.
             eventually(lambda: told(daemon, "engine died", name), "the death is told")
+            daemon.wait_online()
             served(client, timeout=30)
             asked = ["hand", "behind"] if phase in {"prefill", "decode"} else []
             assert verdict(daemon, witness.history(), asked=asked) == []
@@ -95,7 +96,9 @@ def _failed_alone(client: TestClient, witness: Witness, name: str, phase: str) -
     reply = reply_of(client, "hand")
     assert (reply["status"], reply["error"]["code"]) == ("failed", "engine_died"), reply
     assert name in reply["error"]["message"]
-    deltas: list[Record] = witness.on(f"edged/{NODE}/stream/hand")
+    topic = f"edged/{NODE}/stream/hand"
+    witness.wait(lambda r: r.topic == topic and b'"done":true' in r.payload)
+    deltas: list[Record] = witness.on(topic)
     assert reply["text"] == "".join(delta.json()["delta"] for delta in deltas)
     assert bool(reply["text"]) is (phase == "decode")
     assert reply_of(client, "behind", 30)["status"] == "ok"

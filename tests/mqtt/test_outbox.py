@@ -47,6 +47,36 @@ def test_nothing_leaves_before_its_puback_and_order_survives_a_reconnect() -> No
     assert write(outbox, 10) == ["a", "c", "d", "e"]
 
 
+def urgent(tag: str) -> Outgoing:
+    return Outgoing(topic=f"r/{tag}", payload=tag.encode(), qos=1, tag=tag, urgent=True)
+
+
+def test_the_urgent_goes_first_and_acknowledgements_wait_for_both_lanes() -> None:
+    outbox = Outbox()
+    for text in ("a", "b"):
+        outbox.put(reply(text))
+    outbox.put(urgent("u"))
+    outbox.acknowledge(7)
+    first = outbox.next()
+    assert first is not None
+    assert first.outgoing.tag == "u"
+    outbox.sent(first, 1)
+    assert list(outbox.due()) == []
+    assert write(outbox, 2) == ["a", "b"]
+    assert list(outbox.due()) == [7]
+
+
+def test_the_urgent_survives_a_reconnect_and_can_be_withdrawn() -> None:
+    outbox = Outbox()
+    outbox.put(urgent("u"))
+    outbox.put(urgent("v"))
+    assert write(outbox) == ["u", "v"]
+    outbox.begin(None)
+    assert len(outbox) == 2
+    assert list(outbox.withdraw(lambda tag: tag == "u")) == ["u"]
+    assert write(outbox) == ["v"]
+
+
 @pytest.mark.parametrize(
     ("maximum", "window"), [(None, MAX_IN_FLIGHT), (1, 1), (65_535, MAX_IN_FLIGHT), (0, 20)]
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -11,6 +11,9 @@ from edged.serving.effects import Effect, SendReply
 from edged.serving.events import Arrived, Completed, EngineReady, Event
 from edged.serving.request import Message, Priority, Reply, Request, Ticket, Usage
 from edged.serving.state import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 T = TypeVar("T")
 
@@ -62,7 +65,7 @@ def completed(key: str, reason: str = "stop") -> Completed:
     )
 
 
-def only(effects: list[Effect], kind: type[T]) -> list[T]:
+def only(effects: Sequence[Effect], kind: type[T]) -> list[T]:
     return [effect for effect in effects if isinstance(effect, kind)]
 
 

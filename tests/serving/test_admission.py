@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.serving.admission import (
@@ -64,6 +64,7 @@ def test_reason_of_the_engine_is_told() -> None:
     assert "SIGILL" in verdict.message
 
 
+@settings(deadline=None)
 @given(waiting=st.integers(0, 3), of_client=st.integers(0, 3))
 def test_a_quiet_client_has_places_that_a_loud_one_can_not_take(
     waiting: int, of_client: int

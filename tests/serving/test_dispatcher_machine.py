@@ -128,6 +128,8 @@ class World(RuleBasedStateMachine):
     def perform(self, batch: list[fx.Effect]) -> None:
         ops = [effect for effect in batch if isinstance(effect, fx.LEDGER_OPS)]
         if self.crash_after == 0:
+            # A ledger that came back is worth nothing until everything is written to it.
+            self.lost |= bool(only(ops, fx.Rewrite))
             raise Crashed
         self.disk.apply(ops, self.now)
         for op in ops:

@@ -139,6 +139,16 @@ class TestEngineLost:
         reply = answer(desk.on(lost()))
         assert (reply.status, reply.error) == ("cancelled", None)
 
+    def test_what_it_had_begun_is_not_tried_again_whatever_is_said(self) -> None:
+        desk = running()
+        desk.on(Prefilled(key=KEY, done=1, total=12))
+        assert answer(desk.on(lost(None))).status == "failed"
+
+    def test_what_was_to_be_cancelled_does_not_run_again(self) -> None:
+        desk = running()
+        desk.on(CancelAsked(id="q"))
+        assert answer(desk.on(lost(None))).status == "cancelled"
+
     def test_what_it_never_touched_runs_again_once(self) -> None:
         desk = running()
         assert kinds(desk.on(lost(None))) == ["MarkWaiting", "SendProgress"]

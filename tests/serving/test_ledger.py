@@ -245,6 +245,11 @@ class TestFreshStart:
         assert len(reopened(ledger)) == 1
 
 
+def test_reply_under_the_key_of_another_is_dropped(ledger: Ledger) -> None:
+    ledger.apply([Accept(row=structs.replace(done("a"), key=request("b").key))])
+    assert ledger.open().rows == ()
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     damage=st.lists(

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.serving.scan import MAX_DEPTH, MAX_NUMBER_BYTES, MAX_TOKENS, Fault, scan
@@ -22,6 +22,7 @@ TREES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(tree=st.dictionaries(TEXT, TREES, max_size=4), ascii_only=st.booleans())
 def test_valid_json_gives_its_keys(tree: dict[str, Any], *, ascii_only: bool) -> None:
     found = scan(json.dumps(tree, ensure_ascii=ascii_only).encode())
@@ -41,6 +42,7 @@ def depth(tree: object) -> int:
     return 1 + max(map(depth, inner), default=0)
 
 
+@settings(deadline=None)
 @given(payload=st.text(st.sampled_from('ab"\\{}[]:, 1e'), max_size=40))
 def test_anything_gives_keys_or_a_fault(payload: str) -> None:
     found = scan(payload.encode())

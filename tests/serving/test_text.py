@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.serving.text import MAX_PLAIN, MAX_QUOTE, clean, plain, quote
@@ -10,6 +10,7 @@ from edged.serving.text import MAX_PLAIN, MAX_QUOTE, clean, plain, quote
 ANY = st.text(st.characters(), max_size=300)
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_quote_and_plain_are_printable_and_bounded(text: str) -> None:
     for made, limit in ((quote(text), MAX_QUOTE), (plain(text), MAX_PLAIN)):
@@ -29,6 +30,7 @@ def test_what_is_not_is_shown() -> None:
     assert quote("x" * 41) == f'"{"x" * 40}..."'
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_clean_can_be_encoded(text: str) -> None:
     assert len(clean(text).encode()) >= len(text)
