@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 import pytest
-from edged.mqtt.topics import Topics
 
 from edged.client.ask import Asker, ask, summary
+from edged.mqtt.topics import Topics
 from tests.client.fake_link import FakeLink
 
 TOPICS = Topics("edged", ())

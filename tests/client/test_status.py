@@ -3,9 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from edged.mqtt.topics import Topics
-
 from edged.client.status import status, top
+from edged.mqtt.topics import Topics
 from tests.client.fake_link import FakeLink
 
 if TYPE_CHECKING:
