@@ -23,7 +23,7 @@ class Shape:
     kv_heads: int = 2
     head_width: int = 64
     hidden: int = 768
-    rope_base: float = 1e6
+    rope_base: float = 1e4
     epsilon: float = 1e-6
 
 

@@ -7,15 +7,17 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt import properties as paho_properties
-from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edged.mqtt.failure import CLOSED_PORT, Failure
+from edged.mqtt.gather import GatheringClient
 from edged.mqtt.packet import MAX_PACKET_BYTES, Incoming
 
 if TYPE_CHECKING:
+    from paho.mqtt.client import Client, MQTTMessage
+
     from edged.mqtt.packet import Outgoing
     from edged.mqtt.topics import Topics
     from edged.settings import MqttConfig, TlsConfig
@@ -48,14 +50,14 @@ def keepalive(config: MqttConfig) -> int:
     return max(1, int(config.keepalive_s * KEEPALIVE_SHARE))
 
 
-def build(config: MqttConfig, topics: Topics, password: bytes | None) -> Client:
+def build(config: MqttConfig, topics: Topics, password: bytes | None) -> GatheringClient:
     """A client ready to connect, without callbacks.
 
     Raises:
         OSError: A file named for TLS cannot be read or is not what it should be.
     """
     five = config.protocol == 5  # noqa: PLR2004 - the protocol's name is a number
-    client = Client(
+    client = GatheringClient(
         CallbackAPIVersion.VERSION2,
         client_id=config.client_id or f"edged-{topics.node}",
         clean_session=None if five else False,

@@ -118,6 +118,8 @@ class Link:
                 self._handle(note)
             self._tick(self._now())
             self.flush()
+            # Under the lock: nobody is between a reply and its receipt.
+            self._wire.flush()
         if self._desk.courier.full:
             self._desk.courier.wait_for_room()
 

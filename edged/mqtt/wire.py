@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessageInfo as Info
     from paho.mqtt.properties import Properties
 
+    from edged.mqtt.gather import GatheringClient
     from edged.mqtt.topics import Topics
     from edged.settings import MqttConfig
 
@@ -86,7 +87,7 @@ class Wire:
         self._five = config.protocol == 5  # noqa: PLR2004 - the protocol's name is a number
         self._notes: deque[Note] = deque()
         self._unwritten: deque[Info] = deque()
-        self._client: Client
+        self._client: GatheringClient
 
     @property
     def alive(self) -> bool:
@@ -110,8 +111,12 @@ class Wire:
             return explain(error, self._config)
         return None
 
+    def flush(self) -> None:
+        """Write what was queued since the last time, in one piece."""
+        self._client.flush()
+
     def pump(self, timeout: float) -> list[Note]:
-        """Read and write what there is, waiting for it at most `timeout` seconds."""
+        """Read what there is, waiting at most `timeout` seconds for it or for work."""
         try:
             code = self._client.loop(timeout)
         except Exception as error:  # noqa: BLE001 - paho's parser raises whatever it stumbles on

@@ -152,7 +152,11 @@ def _finish(prompter: Prompter, witness: Witness) -> int:
 
 
 def _wrong(history: list[Record], asked: int) -> list[str]:
-    """O1, strictly."""
+    """O1, strictly; what came and when, so that the cause can be found."""
     found = answers(history)
-    counts = {number: len(found.get(number, ())) for number in range(asked)}
-    return [f"prompt {number}: {count} replies" for number, count in counts.items() if count != 1]
+    rows = {number: found.get(number, []) for number in range(asked)}
+    return [
+        f"prompt {number}: {[(record.at, record.payload) for record in records]}"
+        for number, records in rows.items()
+        if len(records) != 1
+    ]
