@@ -25,6 +25,7 @@ from edged.engine.frames import (
     ToChild,
 )
 from edged.engine.worker.channel import BEAT_S, Channel
+from edged.engine.worker.held import Held
 from edged.engine.worker.model import SELF_TEST, LoadError, Model
 from edged.engine.worker.native import llama
 from edged.engine.worker.prompt import Prompter, PromptError
@@ -131,6 +132,7 @@ class Worker:
     def _open(self, load: Load) -> None:
         started = time.monotonic()
         self._model = model = Model(load, self._progress)
+        self._held = Held(model)
         self._prompter = Prompter(model)
         self._chunk = load.prefill_chunk
         loaded = time.monotonic()
@@ -170,7 +172,14 @@ class Worker:
         except PromptError as error:
             self._fail(request, error.code, str(error))
             return
-        sequence = Sequence(self._model, self._channel, request, tokens, self._received_at)
+        sequence = Sequence(
+            self._model,
+            self._channel,
+            request,
+            held=self._held,
+            tokens=tokens,
+            received_at=self._received_at,
+        )
         try:
             finish = self._compute(sequence)
             self._send_unless_broken(sequence.done(finish))
@@ -198,6 +207,7 @@ class Worker:
             else:
                 sequence.place()
                 check(decode(context, native))
+                sequence.placed()
                 sequence.take()
             if self._idle_ratio:
                 self._rest(sequence, now() - began)

@@ -159,6 +159,17 @@ class Model:
         )
         return buffer.raw[:size] if size > 0 else b""
 
+    def keep(self, count: int) -> bool:
+        """Forget all but the first `count` tokens of the sequence.
+
+        Returns:
+            False where it cannot be done, as in a recurrent model, or where the beginning is
+            gone already, as behind a sliding window; the sequence must then be cleared.
+        """
+        if llama.llama_memory_seq_pos_min(self.memory, 0) != 0:
+            return False
+        return bool(llama.llama_memory_seq_rm(self.memory, 0, count, -1))
+
     def clear(self) -> None:
         """Forget the sequence; whole, which recurrent models can do as well."""
         llama.llama_memory_clear(self.memory, False)  # noqa: FBT003 - C

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edged.engine.worker.channel import Channel
+    from edged.engine.worker.held import Held
     from edged.engine.worker.model import Model
 
 Finish = Literal["stop", "length", "cancelled"]
@@ -33,15 +34,18 @@ class Sequence:
         model: Computes.
         channel: Where progress and text go.
         request: What was asked.
+        held: What the context holds already.
         tokens: The prompt; at least one, and fewer than the context holds.
         received_at: When Generate arrived, in monotonic seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run needs; made in one place
         self,
         model: Model,
         channel: Channel,
         request: Generate,
+        *,
+        held: Held,
         tokens: list[int],
         received_at: float,
     ) -> None:
@@ -50,7 +54,8 @@ class Sequence:
         self._model = model
         self._channel = channel
         self._prompt = tokens
-        self._position = 0
+        self._held = held
+        self._cached = self._position = held.reuse(tokens)
         self._received_at = received_at
         self._read_at: float | None = None
         self._first_at: float | None = None
@@ -80,6 +85,7 @@ class Sequence:
             self.finish = "cancelled"
             return
         check(code)
+        self._held.tokens += tokens
         self._position += len(tokens)
         now = time.monotonic()
         if now - self._told_at >= _PREFILL_FRAME_S or not self.reading:
@@ -119,10 +125,14 @@ class Sequence:
         """Send what text there is: the next token will take a while."""
         self._output.flush()
 
+    def placed(self) -> None:
+        """The token in the batch was decoded: the context holds it."""
+        self._held.tokens.append(self._token)
+
     def close(self) -> None:
-        """Forget the sequence and free what C holds for it."""
+        """Free what C holds for it; a step that was cut off leaves nothing in the context."""
         self._sampler_owner.close()
-        self._model.clear()
+        self._held.trim(len(self._held.tokens))
 
     def done(self, finish: Finish) -> Done:
         """Send the rest of the text and sum up."""
@@ -134,7 +144,7 @@ class Sequence:
             key=self.key,
             finish_reason=finish,
             prompt_tokens=len(self._prompt),
-            cached_tokens=0,
+            cached_tokens=self._cached,
             completion_tokens=self._count,
             prompt_ms=(read_at - self._received_at) * 1e3,
             predicted_ms=max(0.0, self._last_at - read_at) * 1e3,
