@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psutil
 import pytest
 
+from bench import synthetic
+from bench.mixes import MIXES
+from bench.shapes import SHAPES
 from tests.faults.kit import (
     CHILD_GONE_S,
     NODE,
@@ -25,18 +29,29 @@ from tests.rig.witness import Witness, recovered, true_availability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 FAKE: Mapping[str, Any] = {"ms_per_token": 20, "tokens": 60}
 KEEPALIVE_S = 5
-# Hot, so that the pocket model goes on to the end of what it may write.
-LONG: Mapping[str, Any] = {"max_tokens": 1500, "temperature": 5, "top_p": 1, "top_k": 0, "min_p": 0}
+# Layers enough that 600 tokens take half a second: the answer is under way when we kill.
+SLOWER = msgspec.structs.replace(SHAPES["tiny"], layers=16)
+LONG: Mapping[str, Any] = {"max_tokens": 600}
+
+
+@pytest.fixture(name="endless", scope="module")
+def _endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up model that never ends its answer by itself, as a trained one does at will."""
+    path = tmp_path_factory.mktemp("model") / "endless.gguf"
+    synthetic.write(path, SLOWER, MIXES[synthetic.DEFAULT_MIX])
+    return path
 
 
 @pytest.mark.parametrize("script", [FAKE, None], ids=["fake", "real"])
-def test_killed_while_it_answers(script: Mapping[str, Any] | None) -> None:
-    config = {"mqtt": {"keepalive_s": KEEPALIVE_S}, **(REAL if script is None else {})}
+def test_killed_while_it_answers(script: Mapping[str, Any] | None, endless: Path) -> None:
+    real = {**REAL, "model": {"path": str(endless)}} if script is None else {}
+    config = {"mqtt": {"keepalive_s": KEEPALIVE_S}, **real}
     with (
         Broker() as broker,
         Witness(broker.port) as witness,
