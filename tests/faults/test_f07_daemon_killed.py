@@ -5,13 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import psutil
 import pytest
 
-from bench import synthetic
-from bench.mixes import MIXES
-from bench.shapes import SHAPES
 from tests.faults.kit import (
     CHILD_GONE_S,
     NODE,
@@ -35,17 +31,7 @@ pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 FAKE: Mapping[str, Any] = {"ms_per_token": 20, "tokens": 60}
 KEEPALIVE_S = 5
-# Layers enough that 600 tokens take half a second: the answer is under way when we kill.
-SLOWER = msgspec.structs.replace(SHAPES["tiny"], layers=16)
 LONG: Mapping[str, Any] = {"max_tokens": 600}
-
-
-@pytest.fixture(name="endless", scope="module")
-def _endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made-up model that never ends its answer by itself, as a trained one does at will."""
-    path = tmp_path_factory.mktemp("model") / "endless.gguf"
-    synthetic.write(path, SLOWER, MIXES[synthetic.DEFAULT_MIX])
-    return path
 
 
 @pytest.mark.parametrize("script", [FAKE, None], ids=["fake", "real"])

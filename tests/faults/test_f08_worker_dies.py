@@ -32,13 +32,12 @@ from tests.rig.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from tests.rig.client import Record
 
 pytestmark = [pytest.mark.process, pytest.mark.fault]
 
-# Goes on to the end of what it may write.
-HOT: Mapping[str, Any] = {"temperature": 5, "top_p": 1, "top_k": 0, "min_p": 0}
 # Each phase and each signal once or twice; all pairs would only repeat the same code.
 DEATHS = (
     ("load", "SIGILL"),
@@ -55,14 +54,15 @@ GIVEN_UP_S = 30.0  # pauses of 1, 2, 4 and 8 s
 
 
 @pytest.mark.parametrize(("phase", "name"), DEATHS)
-def test_a_death_costs_at_most_the_request_in_hand(phase: str, name: str) -> None:
+def test_a_death_costs_at_most_the_request_in_hand(phase: str, name: str, endless: Path) -> None:
     with (
         Broker() as broker,
         Witness(broker.port) as witness,
         TestClient(broker.port) as client,
     ):
         client.subscribe(f"edged/{NODE}/reply/+", f"edged/{NODE}/stream/+")
-        daemon = DaemonProcess(broker.port, config=REAL)
+        model = {"model": {"path": str(endless)}} if phase == "decode" else {}
+        daemon = DaemonProcess(broker.port, config={**REAL, **model})
         daemon.patient = phase != "load"
         with daemon:
             _bring_to(phase, daemon, client, witness)
@@ -87,7 +87,7 @@ def _bring_to(phase: str, daemon: DaemonProcess, client: TestClient, witness: Wi
         client.send(NODE, "hello", id="behind")
         eventually(lambda: witness.on(f"edged/{NODE}/progress/hand"), "it reads")
     elif phase == "decode":
-        client.send(NODE, "hello", id="hand", max_tokens=1800, **HOT)
+        client.send(NODE, "hello", id="hand", max_tokens=600)
         client.send(NODE, "hello", id="behind")
         streaming(client, "hand", 5)
 

@@ -26,30 +26,26 @@ from tests.rig.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 STALL_S = 1
 CONFIG: Mapping[str, Any] = {"engine": {"stall_timeout_s": STALL_S, "threads": 1}}
-HOT: Mapping[str, Any] = {
-    "max_tokens": 1800,
-    "temperature": 5,
-    "top_p": 1,
-    "top_k": 0,
-    "min_p": 0,
-}
+LONG: Mapping[str, Any] = {"max_tokens": 600}
 STOP_S = 6.0  # Quit gets 2 s, the broker 3 s
 
 
-def test_a_real_worker_that_is_stopped() -> None:
+def test_a_real_worker_that_is_stopped(endless: Path) -> None:
+    config = {**CONFIG, "model": {"path": str(endless)}}
     with (
         Broker() as broker,
         Witness(broker.port) as witness,
-        DaemonProcess(broker.port, config=CONFIG) as daemon,
+        DaemonProcess(broker.port, config=config) as daemon,
         TestClient(broker.port) as client,
     ):
         client.subscribe(f"edged/{NODE}/reply/+", f"edged/{NODE}/stream/+")
-        client.send(NODE, "hello", id="hand", **HOT)
+        client.send(NODE, "hello", id="hand", **LONG)
         client.send(NODE, "hello", id="behind")
         streaming(client, "hand", 5)
         os.kill(engine(daemon).pid, signal.SIGSTOP)
@@ -61,7 +57,7 @@ def test_a_real_worker_that_is_stopped() -> None:
         assert len(told(daemon, "engine died", "stalled")) == 1
 
         # Cancelled while nobody works on it.
-        client.send(NODE, "hello", id="cancelled", **HOT)
+        client.send(NODE, "hello", id="cancelled", **LONG)
         streaming(client, "cancelled", 5)
         os.kill(engine(daemon).pid, signal.SIGSTOP)
         client.publish(f"edged/{NODE}/cancel", "cancelled")
@@ -77,15 +73,18 @@ def test_a_real_worker_that_is_stopped() -> None:
         assert verdict(daemon, history, asked=["hand", "behind", "cancelled"]) == []
 
 
-@pytest.mark.parametrize("phase", ["prefill", "decode"])
-def test_a_worker_that_hangs(phase: str) -> None:
-    script = {"faults": [{"at": phase, "do": "hang", "times": 1}]}
+@pytest.mark.parametrize(
+    ("phase", "status"), [("load", "ok"), ("prefill", "failed"), ("decode", "failed")]
+)
+def test_a_worker_that_hangs(phase: str, status: str) -> None:
+    # While it loads it holds no request: whoever waits is served by the next one.
+    script = {"load_ms": 50, "faults": [{"at": phase, "do": "hang", "times": 1}]}
     with Broker() as broker, Witness(broker.port) as witness, TestClient(broker.port) as client:
         client.subscribe(f"edged/{NODE}/reply/+")
         with DaemonProcess(broker.port, script=script, config=CONFIG) as daemon:
             client.send(NODE, "hello", id="hand")
             reply = reply_of(client, "hand")
-            assert reply["status"] == "failed"
+            assert reply["status"] == status
             served(client)
             eventually(lambda: told(daemon, "engine died", "stalled"), "the cause is told")
             assert verdict(daemon, witness.history(), asked=["hand"]) == []
