@@ -23,7 +23,7 @@ demo: venv ## start a private broker and edged, ask a prompt, show the streamed 
 test: check ## lint, types and every test
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest
-	@scripts/pure-coverage $(BIN)/coverage
+	@scripts/pure-coverage
 
 check: venv ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -31,6 +31,11 @@ def test_a_reply_has_qos_1_and_is_not_retained(qos: int, *, retain: bool) -> Non
         Outgoing(topic="a", payload=b"", qos=qos, retain=retain, tag="t")
 
 
+def test_only_a_terminal_reply_is_urgent() -> None:
+    with pytest.raises(ValueError, match="urgent"):
+        Outgoing(topic="a", payload=b"", qos=1, urgent=True)
+
+
 @given(st.binary(max_size=500), st.binary(max_size=50), st.text("aä/", min_size=1, max_size=50))
 def test_size_is_never_too_small(payload: bytes, correlation: bytes, topic: str) -> None:
     sized = Outgoing(topic=topic, payload=payload, correlation=correlation, content_type="t")
