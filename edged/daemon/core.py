@@ -97,50 +97,18 @@ class Daemon:
         self._drain_timer: asyncio.TimerHandle | None = None
         self._model = self._find_model()
         self._engine = self._make_engine(self._model)
-        topics = Topics(config.node, config.mqtt.reply_prefixes)
+        self._topics = Topics(config.node, config.mqtt.reply_prefixes)
         self._session = Session(
             config=config.mqtt,
-            topics=topics,
+            topics=self._topics,
             password=password,
             receive_maximum=config.serving.capacity + RECEIVE_SPARE,
             post=self._offer,
             clock=clock,
         )
-        self._reporter = Reporter(
-            dispatcher=self._dispatcher,
-            health=self._health,
-            info=_info(config, self._model),
-            journal=journal,
-            meter=self._meter,
-            notifier=notifier,
-            sense=lambda: sensor.read(ROOT),
-            session=self._session,
-            settings=config.telemetry,
-            started_at=clock.monotonic(),
-            topics=topics,
-        )
-        self._handling = Handling(
-            dispatcher=self._dispatcher,
-            engine=self._engine,
-            session=self._session,
-            topics=topics,
-            rules=Rules(
-                config.serving.max_tokens, config.serving.max_tokens_limit, topics.may_reply_to
-            ),
-            notes=self._notes,
-            meter=self._meter,
-            reporter=self._reporter,
-            broker=f"{config.mqtt.host}:{config.mqtt.port}",
-        )
-        self._outbound = Outbound(
-            commit=self._commit,
-            dispatcher=self._dispatcher,
-            engine=self._engine,
-            session=self._session,
-            topics=topics,
-            notes=self._notes,
-            reply_expiry_s=config.mqtt.reply_expiry_s,
-        )
+        self._reporter = self._make_reporter()
+        self._handling = self._make_handling()
+        self._outbound = self._make_outbound()
 
     async def run(self) -> int:
         """Serves until a signal; returns the exit code."""
@@ -300,6 +268,47 @@ class Daemon:
                 timeouts=Timeouts(load_s=engine.load_timeout_s, stall_s=engine.stall_timeout_s),
             ),
             self._notes.engine_says,
+        )
+
+    def _make_reporter(self) -> Reporter:
+        return Reporter(
+            dispatcher=self._dispatcher,
+            health=self._health,
+            info=_info(self._config, self._model),
+            journal=self._journal,
+            meter=self._meter,
+            notifier=self._notifier,
+            sense=lambda: sensor.read(ROOT),
+            session=self._session,
+            settings=self._config.telemetry,
+            started_at=self._clock.monotonic(),
+            topics=self._topics,
+        )
+
+    def _make_handling(self) -> Handling:
+        serving = self._config.serving
+        may_reply_to = self._topics.may_reply_to
+        return Handling(
+            dispatcher=self._dispatcher,
+            engine=self._engine,
+            session=self._session,
+            topics=self._topics,
+            rules=Rules(serving.max_tokens, serving.max_tokens_limit, may_reply_to),
+            notes=self._notes,
+            meter=self._meter,
+            reporter=self._reporter,
+            broker=f"{self._config.mqtt.host}:{self._config.mqtt.port}",
+        )
+
+    def _make_outbound(self) -> Outbound:
+        return Outbound(
+            commit=self._commit,
+            dispatcher=self._dispatcher,
+            engine=self._engine,
+            session=self._session,
+            topics=self._topics,
+            notes=self._notes,
+            reply_expiry_s=self._config.mqtt.reply_expiry_s,
         )
 
 
