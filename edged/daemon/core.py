@@ -87,7 +87,7 @@ class Daemon:
         self._inbox: asyncio.Queue[object] = asyncio.Queue(INBOX)
         self._health = Health()
         self._meter = Meter()
-        self._notes = Notes(journal, self._meter, self._health)
+        self._notes = Notes(journal, self._meter, self._health, sense)
         self._dispatcher = Dispatcher(_settings(config))
         self._ledger = Ledger(state_dir / LEDGER_FILE, clock)
         # One thread: transactions keep their order and the loop never waits for a card.
@@ -278,7 +278,7 @@ class Daemon:
             journal=self._journal,
             meter=self._meter,
             notifier=self._notifier,
-            sense=lambda: sensor.read(ROOT),
+            sense=sense,
             session=self._session,
             settings=self._config.telemetry,
             started_at=self._clock.monotonic(),
@@ -310,6 +310,11 @@ class Daemon:
             notes=self._notes,
             reply_expiry_s=self._config.mqtt.reply_expiry_s,
         )
+
+
+def sense() -> sensor.Reading | sensor.NoReading:
+    """The temperature of this machine's processor."""
+    return sensor.read(ROOT)
 
 
 def _qos0(item: object) -> bool:

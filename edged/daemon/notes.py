@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
 from edged.telemetry.meter import Outcome
+from edged.thermal.sensor import Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edged.engine.events import EngineDied, EngineUp
     from edged.health import Health
     from edged.mqtt.packet import Disconnected
     from edged.serving.effects import Finished, Noted
     from edged.telemetry.journal import Journal
     from edged.telemetry.meter import Meter
+    from edged.thermal.sensor import NoReading
 
 REQUEST_KINDS = {"rejected": kinds.REQUEST_REJECTED, "failed": kinds.REQUEST_FAILED}
 # By the codes of edged.mqtt.failure; all others are a broker that cannot be reached.
@@ -36,12 +40,20 @@ class Notes:
         journal: Where lines go.
         meter: Where tokens are counted.
         health: Where problems are kept.
+        sense: Reads the processor's temperature.
     """
 
-    def __init__(self, journal: Journal, meter: Meter, health: Health) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        meter: Meter,
+        health: Health,
+        sense: Callable[[], Reading | NoReading],
+    ) -> None:
         self._journal = journal
         self._meter = meter
         self._health = health
+        self._sense = sense
 
     def finished(self, effect: Finished, now: float) -> None:
         """One line and one count for each terminal outcome."""
@@ -59,7 +71,9 @@ class Notes:
         )
         self._meter.finished(outcome, now)
         kind = REQUEST_KINDS.get(effect.status, kinds.REQUEST_FINISHED)
-        self._journal.write(kind, _request_fields(effect))
+        reading = self._sense()
+        temp_c = reading.celsius if isinstance(reading, Reading) else None
+        self._journal.write(kind, _request_fields(effect, temp_c))
 
     def noted(self, effect: Noted, now: float) -> None:
         """Something that changed nothing."""
@@ -152,7 +166,7 @@ class Notes:
             self._journal.write(kinds.LEDGER_BACK)
 
 
-def _request_fields(effect: Finished) -> Fields:
+def _request_fields(effect: Finished, temp_c: float | None) -> Fields:
     usage, timings = effect.usage, effect.timings
     return Fields(
         request_id=effect.id,
@@ -169,4 +183,5 @@ def _request_fields(effect: Finished) -> Fields:
         prompt_tokens=None if usage is None else usage.prompt_tokens,
         cached_tokens=None if usage is None else usage.cached_tokens,
         completion_tokens=None if usage is None else usage.completion_tokens,
+        temp_c=temp_c,
     )

@@ -12,6 +12,7 @@ from edged.serving.dispatcher import Dispatcher
 from edged.serving.state import Settings
 from edged.telemetry.journal import Journal
 from edged.telemetry.meter import Meter
+from edged.thermal.sensor import Reading
 from tests.rig.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ class Rooms:
         self.fake_session = FakeSession()
         self.fake_engine = FakeEngine()
         self.fake_notifier = FakeNotifier(watchdog_s)
+
+    def sense(self) -> Reading:
+        return Reading(51.6)
 
     @property
     def session(self) -> Session:

@@ -31,7 +31,7 @@ class Desk(ReporterDesk):
             session=rooms.session,
             topics=rooms.topics,
             rules=Rules(64, 512, rooms.topics.may_reply_to),
-            notes=Notes(rooms.journal, rooms.meter, rooms.health),
+            notes=Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense),
             meter=rooms.meter,
             reporter=self.reporter,
             broker="b:1883",

@@ -18,7 +18,7 @@ def _rooms() -> Rooms:
 
 @pytest.fixture(name="notes")
 def _notes(rooms: Rooms) -> Notes:
-    return Notes(rooms.journal, rooms.meter, rooms.health)
+    return Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense)
 
 
 def codes(rooms: Rooms) -> list[str]:
@@ -39,7 +39,7 @@ FINISHED = Finished(
 def test_an_answer_is_one_line_and_counts(rooms: Rooms, notes: Notes) -> None:
     notes.finished(FINISHED, 1.0)
     (line,) = rooms.lines
-    for part in ("request_id=a1", "client=lamp", "tps=8.00", "ttft_ms=50.00", "cached_tokens=10"):
+    for part in ("request_id=a1", "client=lamp", "tps=8.00", "ttft_ms=50.00", "temp_c=51.60"):
         assert part in line
     figures = rooms.meter.snapshot(1.0)
     assert figures.requests["ok"] == 1

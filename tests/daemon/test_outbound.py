@@ -44,7 +44,7 @@ class Desk:
             engine=self.rooms.engine if with_engine else None,
             session=self.rooms.session,
             topics=self.rooms.topics,
-            notes=Notes(self.rooms.journal, self.rooms.meter, self.rooms.health),
+            notes=Notes(self.rooms.journal, self.rooms.meter, self.rooms.health, self.rooms.sense),
             reply_expiry_s=60,
         )
 

@@ -10,7 +10,6 @@ from edged.serving import events
 from edged.settings import TelemetryConfig
 from edged.telemetry.meter import Outcome
 from edged.telemetry.state import Info, Limits, ModelView, State
-from edged.thermal.sensor import Reading
 from tests.daemon.rooms import Rooms
 
 LIMITS = Limits(payload_bytes=1, max_tokens=1, capacity=1, per_client=1, reply_prefixes=())
@@ -44,7 +43,7 @@ class Desk:
             journal=rooms.journal,
             meter=rooms.meter,
             notifier=rooms.notifier,
-            sense=lambda: Reading(51.6),
+            sense=rooms.sense,
             session=rooms.session,
             settings=TelemetryConfig(),
             started_at=rooms.clock.monotonic(),
