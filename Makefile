@@ -33,7 +33,7 @@ check: venv ## ruff and mypy
 bench: venv ## run every bench and write bench/report.html
 	@$(BIN)/python -m bench.all
 
-pocket: ## train the pocket model anew (PyTorch, about 20 minutes on 2 quiet cores)
+pocket: ## train the pocket model anew (PyTorch, about 25 minutes on 2 quiet cores)
 	@$(PYTHON) -m venv build/pocket/venv
 	@build/pocket/venv/bin/python -m pip install -q -r bench/pocket/requirements.txt
 	@for step in tokenizer train export evaluate; do build/pocket/venv/bin/python -m bench.pocket.$$step || exit; done
