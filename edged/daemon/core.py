@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import edged
 from edged.daemon.handling import Handling
+from edged.daemon.inbox import Inbox
 from edged.daemon.items import DrainOver, Stop, Tick
 from edged.daemon.model import Model, find_model
 from edged.daemon.notes import Notes
@@ -48,8 +49,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-INBOX = 8192  # items; what honest sources have under way is under 300
-SOFT_INBOX = 4096  # above this, what may be lost (QoS 0, a babbling child's deltas) is dropped
+# Items in the inbox: honest sources have under 300 under way. Above the first bound what may be
+# lost is dropped (QoS 0, a babbling child's deltas); above the second requests with QoS 1 too,
+# unacknowledged, so that a broker which ignores our Receive Maximum delivers them again later.
+SOFT_INBOX, INBOX = 4096, 8192
 BATCH = 128  # items performed together, in one ledger transaction
 LEDGER_RETRY_S = 30.0  # seconds between two tries to write a ledger that failed
 FLUSH_S = 3.0  # seconds that replies get to reach the broker when we stop
@@ -84,7 +87,7 @@ class Daemon:
         self._clock = clock
         self._journal = journal
         self._notifier = notifier
-        self._inbox: asyncio.Queue[object] = asyncio.Queue(INBOX)
+        self._inbox = Inbox()
         self._health = Health()
         self._meter = Meter()
         self._notes = Notes(journal, self._meter, self._health, sense)
@@ -149,9 +152,7 @@ class Daemon:
 
     async def _turn(self) -> None:
         """One batch of the inbox: decide, commit, perform, report."""
-        items = [await self._inbox.get()]
-        while len(items) < BATCH and not self._inbox.empty():
-            items.append(self._inbox.get_nowait())
+        items = await self._inbox.take(BATCH)
         now = self._clock.monotonic()
         await self._outbound.perform(self._decide(items, now), now)
         await self._retry_ledger(now)
@@ -195,11 +196,21 @@ class Daemon:
 
     def _offer(self, item: object) -> None:
         """Puts an item into the inbox; called in the event loop."""
-        full = self._inbox.qsize() >= SOFT_INBOX
-        if full and (isinstance(item, Delta | Prefill) or _qos0(item)):
+        inbox = self._inbox
+        request = isinstance(item, Incoming) and self._asks(item)
+        lossy = isinstance(item, Delta | Prefill) or (isinstance(item, Incoming) and not item.qos)
+        bound = SOFT_INBOX if lossy else INBOX
+        if (lossy or request) and len(inbox) >= bound:
             self._notes.dropped(type(item).__name__)
-            return
-        self._inbox.put_nowait(item)
+        elif request or (isinstance(item, Incoming) and 0 < inbox.asked <= BATCH):
+            # A cancel overtakes a flood, but not the few requests among which its own may be.
+            inbox.ask(item)
+        else:
+            inbox.tell(item)
+
+    def _asks(self, message: Incoming) -> bool:
+        meaning = self._topics.parse(message.topic)
+        return meaning is not None and meaning.kind == "request"
 
     def _signalled(self) -> None:
         loop = asyncio.get_running_loop()
@@ -235,9 +246,9 @@ class Daemon:
         self._reporter.due(self._clock.monotonic())
         await self._session.close(FLUSH_S)
         # What the broker took in those seconds is settled, else it would be sent again.
-        while not self._inbox.empty():
+        while items := self._inbox.take_now(BATCH):
             now = self._clock.monotonic()
-            await self._outbound.perform(self._decide([self._inbox.get_nowait()], now), now)
+            await self._outbound.perform(self._decide(items, now), now)
         if self._engine is not None:
             await self._engine.stop()
         with contextlib.suppress(StorageError):
@@ -315,10 +326,6 @@ class Daemon:
 def sense() -> sensor.Reading | sensor.NoReading:
     """The temperature of this machine's processor."""
     return sensor.read(ROOT)
-
-
-def _qos0(item: object) -> bool:
-    return isinstance(item, Incoming) and item.qos == 0
 
 
 def _settings(config: Config) -> Settings:
