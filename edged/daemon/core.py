@@ -197,12 +197,15 @@ class Daemon:
     def _offer(self, item: object) -> None:
         """Puts an item into the inbox; called in the event loop."""
         inbox = self._inbox
-        request = isinstance(item, Incoming) and self._asks(item)
-        lossy = isinstance(item, Delta | Prefill) or (isinstance(item, Incoming) and not item.qos)
+        message = item if isinstance(item, Incoming) else None
+        request = message is not None and self._asks(message)
+        lossy = isinstance(item, Delta | Prefill) or (
+            request and message is not None and not message.qos
+        )
         bound = SOFT_INBOX if lossy else INBOX
-        if (lossy or request) and len(inbox) >= bound:
+        if (lossy or message is not None) and len(inbox) >= bound:
             self._notes.dropped(type(item).__name__)
-        elif request or (isinstance(item, Incoming) and 0 < inbox.asked <= BATCH):
+        elif request or (message is not None and 0 < inbox.asked <= BATCH):
             # A cancel overtakes a flood, but not the few requests among which its own may be.
             inbox.ask(item)
         else:

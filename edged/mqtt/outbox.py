@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # What mosquitto allows by default; more would only sit in the broker's memory instead of ours.
 MAX_IN_FLIGHT = 20
+# Kept free for the urgent: in a flood the confirmations that free the others come late.
+RESERVED = 4
 # Replies the broker has not confirmed before we stop confirming its requests. With requests
 # unconfirmed its Receive Maximum stops the flood, so the outbox cannot grow much beyond this.
 OUTBOX_HIGH = 256
@@ -100,7 +102,8 @@ class Outbox:
     def next(self) -> Entry | None:
         """The next message to write, if the broker takes one more; follow with `sent`."""
         lane = self._urgent or self._waiting
-        if not lane or len(self._in_flight) >= self._window:
+        window = self._window if self._urgent else max(1, self._window - RESERVED)
+        if not lane or len(self._in_flight) >= window:
             return None
         entry = lane.popleft()
         if entry.outgoing.retain:

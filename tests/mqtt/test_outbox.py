@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edged.mqtt import outbox as module
-from edged.mqtt.outbox import MAX_IN_FLIGHT, MAX_UNTAGGED, OUTBOX_HIGH, Outbox
+from edged.mqtt.outbox import MAX_IN_FLIGHT, MAX_UNTAGGED, OUTBOX_HIGH, RESERVED, Outbox
 from edged.mqtt.packet import Outgoing
 
 
@@ -85,9 +85,13 @@ def test_window_is_the_smaller_of_ours_and_the_brokers(maximum: int | None, wind
     outbox.begin(maximum)
     for number in range(50):
         outbox.put(reply(str(number)))
-    assert len(write(outbox)) == window
+    bulk = max(1, window - RESERVED)
+    assert len(write(outbox)) == bulk
     outbox.confirmed(1)
-    assert write(outbox, 100) == [str(window)]
+    assert write(outbox, 100) == [str(bulk)]
+    for number in range(50):
+        outbox.put(urgent(f"u{number}"))
+    assert len(write(outbox, 200)) == window - bulk
 
 
 def test_same_reply_twice_is_one_until_it_is_confirmed() -> None:
