@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from edged.clock import Clock
     from edged.serving.effects import Effect, LedgerOp
+    from edged.serving.row import Row
     from edged.settings import Config
     from edged.telemetry.journal import Journal
     from edged.telemetry.notify import Notifier
@@ -141,14 +142,12 @@ class Daemon:
 
     async def _restore(self) -> None:
         try:
-            opened = await self._on_disk(self._ledger.open)
+            rows = await self._open_ledger()
         except StorageError as error:
             self._notes.ledger_lost(str(error), self._clock.monotonic())
             await self._perform(events.LedgerLost())
             return
-        if opened.note:
-            self._journal.write(kinds.LEDGER_RESET, Fields(reason=opened.note))
-        await self._perform(events.Restored(rows=opened.rows))
+        await self._perform(events.Restored(rows=rows))
 
     async def _turn(self) -> None:
         """One batch of the inbox: decide, commit, perform, report."""
@@ -177,6 +176,12 @@ class Daemon:
     async def _on_disk(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work, *args)
 
+    async def _open_ledger(self) -> tuple[Row, ...]:
+        opened = await self._on_disk(self._ledger.open)
+        if opened.note:
+            self._journal.write(kinds.LEDGER_RESET, Fields(reason=opened.note))
+        return opened.rows
+
     async def _commit(self, ops: Sequence[LedgerOp]) -> None:
         await self._on_disk(self._ledger.apply, ops)
 
@@ -185,10 +190,7 @@ class Daemon:
             return
         self._ledger_retry_at = now + LEDGER_RETRY_S
         with contextlib.suppress(StorageError):
-            opened = await self._on_disk(self._ledger.open)
-            if opened.note:
-                self._journal.write(kinds.LEDGER_RESET, Fields(reason=opened.note))
-            await self._perform(events.LedgerBack(rows=opened.rows))
+            await self._perform(events.LedgerBack(rows=await self._open_ledger()))
             if not self._dispatcher.snapshot(now).memory_only:
                 self._notes.ledger_back()
 
