@@ -180,3 +180,15 @@ def test_o5_reads_every_state() -> None:
     state = record("edged/n/state", '{"waiting":3,"running":2}')
     assert bounded_queue([state], "n", capacity=3) == ["running is 2, the limit 1"]
     assert len(bounded_queue([state], "n", capacity=2)) == 2
+
+
+@pytest.mark.process
+def test_a_history_holds_all_that_the_broker_took_before() -> None:
+    with Broker() as broker, Witness(broker.port) as witness, TestClient(broker.port) as client:
+        for number in range(200):
+            client.publish("a/b", str(number), qos=number % 2, wait=False)
+        client.publish("last", wait=True)
+        topics = [record.topic for record in witness.history()]
+        assert topics == ["a/b"] * 200 + ["last"]
+        broker.kill()
+        assert len(witness.history()) == 201

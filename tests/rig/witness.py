@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
-from tests.rig.client import Record, TestClient
+from tests.rig.client import TIMEOUT_S, Record, TestClient
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -31,6 +32,7 @@ OWN = frozenset(
 # Verbs of requesters: what stands there was not published by the node.
 INBOUND = frozenset(("request", "cancel", "command"))
 KEEPALIVE_FACTOR = 1.5
+MARKS = "witness/"  # topics on which a witness writes to itself
 
 
 class Witness(TestClient):
@@ -47,9 +49,20 @@ class Witness(TestClient):
         return self
 
     def history(self) -> list[Record]:
-        """A copy of all records so far."""
+        """All that the broker took before this call.
+
+        What a test has learnt another way may still be on its way here, so a mark of our own is
+        sent around: with QoS 1 it comes after all that went before. A broker that is away has
+        nothing more to deliver.
+        """
+        mark = f"{MARKS}{uuid4().hex}"
+        self.publish(mark, wait=False)
         with self._changed:
-            return list(self.records)
+            back = self._changed.wait_for(
+                lambda: not self.connected or any(r.topic == mark for r in self.records), TIMEOUT_S
+            )
+            assert back, "the broker does not deliver"
+            return [record for record in self.records if not record.topic.startswith(MARKS)]
 
 
 def reply_id(record: Record) -> str | None:
