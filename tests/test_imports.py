@@ -127,6 +127,7 @@ def test_the_list_of_pure_files_is_the_designs() -> None:
         "serving/window",
         "serving/events",
         "serving/dispatcher",
+        "engine/codec",
         "engine/frames",
         "engine/lifecycle",
         "engine/worker/text",

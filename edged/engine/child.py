@@ -8,7 +8,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from edged.engine.frames import MAX_FRAME_BYTES
+from edged.engine.codec import MAX_FRAME_BYTES
 from edged.engine.stderr import StderrLines
 
 if TYPE_CHECKING:

@@ -1,27 +1,11 @@
-"""What the daemon and its engine child say to each other, as bytes and back.
-
-A frame is a 4-byte big-endian length followed by that many bytes of one JSON object whose field
-`t` names its kind. Everything the peer can do wrong is a `FrameError`; everything the owner of a
-frame can do wrong is a `ValueError` raised before a byte leaves.
-"""
+"""What the daemon and its engine child say to each other; `codec` makes bytes of it."""
 
 from __future__ import annotations
 
-import struct
-from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
-
-from edged.errors import FrameError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-# A request is at most 128 KiB of UTF-8 and JSON spends at most 6 bytes (\u0000) on one of them;
-# the rest is room for a persona and for the frame's own keys.
-MAX_FRAME_BYTES = 1 << 20
-HEADER = struct.Struct(">I")
 
 # Ranges are those that native code survives: a context of 10,000,000 tokens hangs llama.cpp for
 # over a minute, 2048 is its usual largest batch, and no board we know has more than 64 cores.
@@ -35,7 +19,11 @@ Unit = Annotated[float, Meta(ge=0, le=1)]
 Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 Code = Annotated[str, Meta(min_length=1, max_length=64)]
 Line = Annotated[str, Meta(max_length=4096)]
+Rate = Annotated[float, Meta(ge=0, le=1e9)]
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]
+KvType = Literal["f16", "q8_0"]
+# A Pi 5 has four cores; more streams than this only share out what one could have.
+MAX_STREAMS = 16
 
 
 class Frame(
@@ -56,8 +44,27 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     content: Annotated[str, Meta(max_length=262_144)]
 
 
+Messages = Annotated[tuple[Message, ...], Meta(min_length=1, max_length=256)]
+
+
 class Load(Frame, frozen=True):
-    """To the child, first and once: open this model file. `path` is absolute."""
+    """To the child, first and once: open this model file.
+
+    Attributes:
+        path: Absolute.
+        n_ctx: Tokens of prompt and answer together of one run.
+        n_batch: Tokens of one step at most.
+        threads: Of decode.
+        threads_batch: Of prefill.
+        prefill_chunk: Prompt tokens of one step at most.
+        streams: Runs computed side by side; 0 measures how many keep `target_tps` each.
+        target_tps: What each stream should reach, in tok/s.
+        prefix_tokens: Room for tokens of prefixes that are kept, besides that of the streams.
+        prefill_share: How much of their rate running streams give for reading a new prompt.
+        kv_type: Of the cached keys and values; q8_0 takes about half the memory of f16.
+        flash_attention: q8_0 values need it.
+        repack: Weights are rearranged for this CPU where llama.cpp can, in anonymous memory.
+    """
 
     path: Annotated[str, Meta(min_length=1, max_length=4096)]
     n_ctx: Context = 2048
@@ -65,13 +72,26 @@ class Load(Frame, frozen=True):
     threads: Threads = 4
     threads_batch: Threads = 4
     prefill_chunk: Batch = 128
+    streams: Annotated[int, Meta(ge=0, le=MAX_STREAMS)] = 1
+    target_tps: Annotated[float, Meta(ge=0, le=1e4)] = 8.0
+    prefix_tokens: Tokens = 4096
+    prefill_share: Annotated[float, Meta(ge=0.05, le=0.95)] = 0.5
+    kv_type: KvType = "f16"
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    repack: bool = True
 
 
 class Generate(Frame, frozen=True):
-    """To the child: answer `messages`. One at a time; the next after Done or Failed."""
+    """To the child: answer `messages`.
+
+    At most Ready.streams at a time, and one more of priority 0; the next after Done or Failed.
+
+    Attributes:
+        priority: 0 is urgent; runs beyond Ready.streams wait for those of a lower number.
+    """
 
     key: Key
-    messages: Annotated[tuple[Message, ...], Meta(min_length=1, max_length=256)]
+    messages: Messages
     max_tokens: Annotated[int, Meta(ge=1, le=131_072)] = 256
     temperature: Annotated[float, Meta(ge=0, le=10)] = 0.7
     top_p: Unit = 0.9
@@ -80,6 +100,47 @@ class Generate(Frame, frozen=True):
     repeat_penalty: Annotated[float, Meta(ge=0.1, le=10)] = 1.1
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
     stop: Annotated[tuple[Stop, ...], Meta(max_length=16)] = ()
+    priority: Annotated[int, Meta(ge=0, le=2)] = 1
+
+
+class Learn(Frame, frozen=True):
+    """To the child: read what every prompt that begins with these messages begins with.
+
+    Done in chunks while nothing else runs, and kept until Unlearn. The answer is Learned or
+    Failed. A key that is known already is learnt anew if its messages are other ones.
+    """
+
+    key: Key
+    messages: Messages
+
+
+class Restore(Frame, frozen=True):
+    """To the child: like Learn, from a state that Save made.
+
+    The next descriptor on the side socket is a file whose bytes from `offset` on are the state;
+    the daemon has verified them. The answer is Learned, or Failed with the code `bad_state`.
+    """
+
+    key: Key
+    messages: Messages
+    offset: Size
+    size: Size
+
+
+class Save(Frame, frozen=True):
+    """To the child: write the state of what it learnt under this key.
+
+    The next descriptor on the side socket is a memory file of the size that Learned told. The
+    answer is Saved or Failed.
+    """
+
+    key: Key
+
+
+class Unlearn(Frame, frozen=True):
+    """To the child: this is no longer to be kept. Unknown keys are ignored; no answer."""
+
+    key: Key
 
 
 class Cancel(Frame, frozen=True):
@@ -116,7 +177,14 @@ class Ready(Frame, frozen=True):
     """From the child, once: the model is open and has decoded one token.
 
     Attributes:
-        n_ctx: Tokens of context in use; never more than `n_ctx_train` or what Load asked for.
+        n_ctx: Tokens of one run; never more than `n_ctx_train` or what Load asked for.
+        streams: Runs it computes side by side.
+        n_cells: Tokens that all runs and prefixes together have room for.
+        kv_bytes: Bytes of the cached keys and values, or of recurrent states.
+        kv_type: Of the cached keys and values.
+        flash_attention: Whether it is used.
+        partial: A prefix may be shared in part; false where state is recurrent.
+        stream_tps: Measured tok/s of one of 1, 2, 4 ... streams at an empty context.
         template: Where the chat template comes from.
         warning: What the owner of the model should know, or empty.
     """
@@ -131,6 +199,13 @@ class Ready(Frame, frozen=True):
     system_info: Line
     template: Literal["model", "chatml"] = "model"
     warning: Line = ""
+    streams: Annotated[int, Meta(ge=1, le=MAX_STREAMS)] = 1
+    n_cells: Size = 0
+    kv_bytes: Size = 0
+    kv_type: KvType = "f16"
+    flash_attention: bool = False
+    partial: bool = True
+    stream_tps: Annotated[tuple[Rate, ...], Meta(max_length=MAX_STREAMS)] = ()
 
 
 class LoadFailed(Frame, frozen=True):
@@ -177,102 +252,40 @@ class Done(Frame, frozen=True):
 
 
 class Failed(Frame, frozen=True):
-    """From the child, last for a key: this request failed, the child lives on."""
+    """From the child, last for a key: this request or errand failed, the child lives on."""
 
     key: Key
     code: Code
     message: Line
 
 
+class Learned(Frame, frozen=True):
+    """From the child: it keeps the prefix of this key.
+
+    Attributes:
+        tokens: Length of the prefix.
+        cached: How many of them it had not to read; all of them after Restore.
+        state_bytes: What Save will take.
+        read_ms: Wall time of reading or restoring.
+    """
+
+    key: Key
+    tokens: Tokens
+    cached: Tokens
+    state_bytes: Size
+    read_ms: Milliseconds
+
+
+class Saved(Frame, frozen=True):
+    """From the child: the first `size` bytes of the memory file are the state."""
+
+    key: Key
+    size: Size
+
+
 class Beat(Frame, frozen=True):
     """From the child: native code is computing though there is nothing to show yet."""
 
 
-ToChild = Load | Generate | Cancel | Pace | Quit
-FromChild = Loading | Ready | LoadFailed | Prefill | Delta | Done | Failed | Beat
-F = TypeVar("F")
-
-_encoder = msgspec.json.Encoder()
-_to_child: msgspec.json.Decoder[ToChild] = msgspec.json.Decoder(ToChild)
-_from_child: msgspec.json.Decoder[FromChild] = msgspec.json.Decoder(FromChild)
-
-
-def encode(frame: Frame) -> bytes:
-    """The bytes of one frame.
-
-    Raises:
-        ValueError: The frame is longer than MAX_FRAME_BYTES or holds a lone surrogate.
-    """
-    body = _encoder.encode(frame)
-    if len(body) > MAX_FRAME_BYTES:
-        message = f"a frame of {len(body)} bytes exceeds {MAX_FRAME_BYTES}"
-        raise ValueError(message)
-    return HEADER.pack(len(body)) + body
-
-
-def encode_checked(frame: ToChild) -> bytes:
-    """Like `encode`, and also raises ValueError for a number out of its range.
-
-    msgspec checks ranges when it reads, not when it builds: read back here, a mistake of the
-    daemon is an exception in the daemon and not the death of the child.
-    """
-    data = encode(frame)
-    _to_child.decode(data[HEADER.size :])
-    return data
-
-
-class Decoder(Generic[F]):
-    """Turns any split of a byte stream into frames.
-
-    Args:
-        reader: The typed reader of this direction; see `from_child` and `to_child`.
-    """
-
-    def __init__(self, reader: msgspec.json.Decoder[F]) -> None:
-        self._reader = reader
-        self._buffer = bytearray()
-
-    @property
-    def pending(self) -> int:
-        """Bytes of an unfinished frame."""
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> Iterator[F]:
-        """Take bytes, return the frames they complete; to be exhausted before the next call.
-
-        Raises:
-            FrameError: While iterating, after every frame before the fault. The stream is lost.
-        """
-        self._buffer += data
-        return self._drain()
-
-    def _drain(self) -> Iterator[F]:
-        buffer = self._buffer
-        while len(buffer) >= HEADER.size:
-            (length,) = HEADER.unpack_from(buffer)
-            if not 0 < length <= MAX_FRAME_BYTES:
-                message = f"a frame of {length} bytes; allowed are 1 to {MAX_FRAME_BYTES}"
-                raise FrameError(message)
-            end = HEADER.size + length
-            if len(buffer) < end:
-                return
-            body = bytes(memoryview(buffer)[HEADER.size : end])
-            del buffer[:end]
-            yield self._read(body)
-
-    def _read(self, body: bytes) -> F:
-        try:
-            return self._reader.decode(body)
-        except (ValueError, RecursionError) as error:
-            # msgspec's errors and UnicodeDecodeError are ValueErrors; deep nesting recurses.
-            raise FrameError(str(error)) from None
-
-
-def from_child() -> Decoder[FromChild]:
-    """The daemon's decoder."""
-    return Decoder(_from_child)
-
-
-def to_child() -> Decoder[ToChild]:
-    """The child's decoder."""
-    return Decoder(_to_child)
+ToChild = Load | Generate | Cancel | Pace | Learn | Restore | Save | Unlearn | Quit
+FromChild = Loading | Ready | LoadFailed | Prefill | Delta | Done | Failed | Learned | Saved | Beat

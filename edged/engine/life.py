@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edged.engine.child import Child, child_environment
+from edged.engine.codec import encode_checked, from_child
 from edged.engine.events import During, EngineDied, EngineEvent, EngineUp
 from edged.engine.frames import (
     Beat,
@@ -28,8 +29,6 @@ from edged.engine.frames import (
     Prefill,
     Quit,
     Ready,
-    encode_checked,
-    from_child,
 )
 from edged.engine.lifecycle import Lifecycle, State, Trigger
 from edged.errors import FrameError

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edged.engine.frames import Failed, Generate, Load, Pace, encode_checked
+from edged.engine.codec import encode_checked
+from edged.engine.frames import Failed, Generate, Load, Pace
 from edged.engine.life import Life, Timeouts
 from edged.engine.lifecycle import ALIVE, Lifecycle, Policy, State, Trigger
 

@@ -8,7 +8,7 @@ import pytest
 
 from edged.daemon.notes import Notes
 from edged.daemon.outbound import Outbound, generate
-from edged.engine import frames
+from edged.engine import codec, frames
 from edged.errors import StorageError
 from edged.serving import effects
 from edged.serving.request import Message, Request, Sampling, Ticket
@@ -151,7 +151,7 @@ def test_the_child_is_told_the_work_and_nothing_else() -> None:
         seed=4,
         stop=("end",),
     )
-    assert b"reply" not in frames.encode_checked(frame)
+    assert b"reply" not in codec.encode_checked(frame)
 
 
 def test_a_mistake_with_one_effect_does_not_cost_the_next() -> None:

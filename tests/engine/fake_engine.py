@@ -19,7 +19,7 @@ from typing import Literal
 
 import msgspec
 
-from edged.engine import frames
+from edged.engine import codec, frames
 from edged.engine.worker import guard
 from edged.engine.worker.channel import BEAT_S, Channel
 
@@ -246,7 +246,7 @@ class FakeEngine:
                 self._lie(fault.do)
 
     def _lie(self, kind: str) -> None:
-        delta = frames.encode(frames.Delta(key="nobody", text="", tokens=1))
+        delta = codec.encode(frames.Delta(key="nobody", text="", tokens=1))
         body = b'{"t":"Delta","key":"k","text":"\\ud800","tokens":-1}'
         if kind == "second_ready":
             self._ready()
@@ -256,7 +256,7 @@ class FakeEngine:
             "huge": b"\xff\xff\xff\xff" + b"x" * 1000,
             "half": delta[: len(delta) // 2],
             "unknown_key": delta,
-            "bad_field": frames.HEADER.pack(len(body)) + body,
+            "bad_field": codec.HEADER.pack(len(body)) + body,
         }
         self._sock.sendall(lies[kind])
         if kind == "half":

@@ -7,11 +7,13 @@ import select
 import time
 from typing import TYPE_CHECKING
 
-from edged.engine.frames import Frame, ToChild, encode, to_child
+from edged.engine.codec import encode, to_child
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
+
+    from edged.engine.frames import Frame, ToChild
 
 _READ_BYTES = 1 << 16
 # Silence longer than this makes a supervisor with a short stall timeout nervous.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from edged.engine.frames import Beat, Cancel, Quit, encode
+from edged.engine.codec import encode
+from edged.engine.frames import Beat, Cancel, Quit
 from edged.engine.worker.channel import Channel
 from edged.errors import FrameError
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from edged.engine.codec import encode, from_child
 from edged.engine.frames import (
     Beat,
     Cancel,
@@ -24,8 +25,6 @@ from edged.engine.frames import (
     Quit,
     Ready,
     ToChild,
-    encode,
-    from_child,
 )
 from edged.engine.worker import sampling
 from edged.engine.worker.channel import BEAT_S, Channel

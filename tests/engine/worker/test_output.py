@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edged.engine.frames import Beat, Delta, FromChild, from_child
+from edged.engine.codec import from_child
+from edged.engine.frames import Beat, Delta, FromChild
 from edged.engine.worker import output
 from edged.engine.worker.channel import BEAT_S, Channel
 from edged.engine.worker.output import FLUSH_S, Output

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edged.engine.codec import HEADER, MAX_FRAME_BYTES, encode, encode_checked, from_child, to_child
 from edged.engine.frames import (
-    HEADER,
-    MAX_FRAME_BYTES,
     Beat,
     Cancel,
     Delta,
@@ -19,6 +18,8 @@ from edged.engine.frames import (
     Failed,
     Frame,
     Generate,
+    Learn,
+    Learned,
     Load,
     LoadFailed,
     Loading,
@@ -27,15 +28,15 @@ from edged.engine.frames import (
     Prefill,
     Quit,
     Ready,
-    encode,
-    encode_checked,
-    from_child,
-    to_child,
+    Restore,
+    Save,
+    Saved,
+    Unlearn,
 )
 from edged.errors import FrameError
 
 if TYPE_CHECKING:
-    from edged.engine import frames
+    from edged.engine import codec, frames
 
 HI = (Message(role="user", content="hi"),)
 TO_CHILD: list[frames.ToChild] = [
@@ -43,6 +44,10 @@ TO_CHILD: list[frames.ToChild] = [
     Generate(key="a\x1fb", messages=HI, seed=0, stop=("\n",)),
     Cancel(key="a\x1fb"),
     Pace(threads=1, threads_batch=4, idle_share=0.95, prefill_chunk=16),
+    Learn(key="p\x1fbutler", messages=HI),
+    Restore(key="p", messages=HI, offset=4096, size=1 << 30),
+    Save(key="p"),
+    Unlearn(key="p"),
     Quit(),
 ]
 FROM_CHILD: list[frames.FromChild] = [
@@ -71,6 +76,8 @@ FROM_CHILD: list[frames.FromChild] = [
         ttft_ms=1.5,
     ),
     Failed(key="k", code="c", message="m"),
+    Learned(key="p", tokens=1000, cached=0, state_bytes=52_200_000, read_ms=9e4),
+    Saved(key="p", size=52_200_000),
     Beat(),
 ]
 
@@ -79,7 +86,7 @@ def framed(body: bytes) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def outcome(decoder: frames.Decoder[Any], chunks: list[bytes]) -> tuple[list[Frame], bool]:
+def outcome(decoder: codec.Decoder[Any], chunks: list[bytes]) -> tuple[list[Frame], bool]:
     """The frames before the fault, and whether there was one."""
     got: list[Frame] = []
     try:
