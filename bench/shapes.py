@@ -1,19 +1,17 @@
-"""Which tensors a made-up model has, and of which type."""
+"""Geometries of made-up models, and which tensors each has, of which type."""
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bench.blocks import BLOCK_TYPES
+from bench.tensors import Tensor, attention, feed_forward, mamba, norm
 
 if TYPE_CHECKING:
-    from bench.mixes import Mix
+    from collections.abc import Iterator
 
-F32: Final = "F32"
-F32_BYTES: Final = 4
+    from bench.mixes import Mix
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +46,49 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
         """llama.cpp's name of the architecture."""
         return "qwen3moe" if self.experts else "qwen3"
 
+    def blocks(self, mix: Mix, layer: int) -> Iterator[Tensor]:
+        """The tensors of one layer."""
+        yield from attention(self, mix, layer)
+        yield from feed_forward(self, mix, layer)
 
-SHAPES: Final = {
+
+class MambaShape(Shape, frozen=True, kw_only=True):
+    """The geometry of a Mamba-2 model, or of a Granite hybrid where some layers attend.
+
+    A plain Mamba-2 layer has no feed-forward; each layer of a hybrid has one.
+
+    Attributes:
+        attending: Layers with attention instead of a mixer; none makes a plain Mamba-2 model.
+        state: Numbers a channel of the mixer remembers.
+        ssm_heads: Heads of the mixer, each with a decay of its own.
+        groups: Groups of heads that share what they write and read.
+        kernel: Tokens the convolution sees.
+    """
+
+    attending: tuple[int, ...] = ()
+    state: int = 64
+    ssm_heads: int = 8
+    groups: int = 1
+    kernel: int = 4
+
+    @property
+    def architecture(self) -> str:
+        """llama.cpp's name of the architecture."""
+        return "granitehybrid" if self.attending else "mamba2"
+
+    @property
+    def inner(self) -> int:
+        """Width of the mixer; llama.cpp takes no other expansion than 2."""
+        return 2 * self.d_model
+
+    def blocks(self, mix: Mix, layer: int) -> Iterator[Tensor]:
+        """The tensors of one layer."""
+        yield from (attention if layer in self.attending else mamba)(self, mix, layer)
+        if self.attending:
+            yield from feed_forward(self, mix, layer)
+
+
+SHAPES: Final[dict[str, Shape]] = {
     "30b-a3b": Shape(layers=48),
     # Real tensors and few layers: a token takes tens of milliseconds and the file fits a laptop.
     "overhead": Shape(layers=4),
@@ -78,47 +117,40 @@ SHAPES: Final = {
         vocabulary=512,
         context=2048,
     ),
+    "tiny-mamba2": MambaShape(
+        layers=4,
+        d_model=256,
+        heads=0,
+        kv_heads=0,
+        experts=0,
+        used=0,
+        ff=0,
+        vocabulary=512,
+        context=2048,
+    ),
+    "tiny-hybrid": MambaShape(
+        layers=4,
+        d_model=256,
+        heads=4,
+        kv_heads=2,
+        head=64,
+        experts=4,
+        used=2,
+        ff=256,
+        vocabulary=512,
+        context=2048,
+        attending=(1, 3),
+    ),
 }
-
-
-class Tensor(msgspec.Struct, frozen=True, kw_only=True):
-    """One tensor of the plan.
-
-    Attributes:
-        name: As llama.cpp looks it up.
-        shape: Slowest dimension first; the last one is the fan-in.
-        kind: A key of BLOCK_TYPES, or F32.
-        ones: A norm's weights, all one.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    kind: str
-    ones: bool = False
-
-    @property
-    def weights(self) -> int:
-        """How many numbers it holds."""
-        return prod(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Bytes in the file."""
-        if self.kind == F32:
-            return F32_BYTES * self.weights
-        layout = BLOCK_TYPES[self.kind]
-        return self.weights // layout.weights * layout.size
 
 
 def plan(shape: Shape, mix: Mix) -> list[Tensor]:
     """List every tensor of a model, in the order of the file."""
     embedding = (shape.vocabulary, shape.d_model)
-    tensors = [Tensor(name="token_embd.weight", shape=embedding, kind=mix.embedding)]
-    for layer in range(shape.layers):
-        tensors += [*_attention(shape, mix, layer), *_feed_forward(shape, mix, layer)]
     return [
-        *tensors,
-        _norm("output_norm.weight", shape.d_model),
+        Tensor(name="token_embd.weight", shape=embedding, kind=mix.embedding),
+        *(tensor for layer in range(shape.layers) for tensor in shape.blocks(mix, layer)),
+        norm("output_norm.weight", shape.d_model),
         Tensor(name="output.weight", shape=embedding, kind=mix.output),
     ]
 
@@ -126,43 +158,3 @@ def plan(shape: Shape, mix: Mix) -> list[Tensor]:
 def bits_per_weight(tensors: list[Tensor]) -> float:
     """Mean bits of a weight over all tensors."""
     return 8 * sum(tensor.size for tensor in tensors) / sum(tensor.weights for tensor in tensors)
-
-
-def _norm(name: str, width: int) -> Tensor:
-    return Tensor(name=name, shape=(width,), kind=F32, ones=True)
-
-
-def _attention(shape: Shape, mix: Mix, layer: int) -> list[Tensor]:
-    block = f"blk.{layer}"
-    queries = shape.heads * shape.head
-    keys = (shape.kv_heads * shape.head, shape.d_model)
-    return [
-        _norm(f"{block}.attn_norm.weight", shape.d_model),
-        Tensor(name=f"{block}.attn_q.weight", shape=(queries, shape.d_model), kind=mix.attention),
-        Tensor(name=f"{block}.attn_k.weight", shape=keys, kind=mix.key_value),
-        Tensor(name=f"{block}.attn_v.weight", shape=keys, kind=mix.key_value),
-        Tensor(
-            name=f"{block}.attn_output.weight",
-            shape=(shape.d_model, queries),
-            kind=mix.attention,
-        ),
-        _norm(f"{block}.attn_q_norm.weight", shape.head),
-        _norm(f"{block}.attn_k_norm.weight", shape.head),
-    ]
-
-
-def _feed_forward(shape: Shape, mix: Mix, layer: int) -> list[Tensor]:
-    block = f"blk.{layer}"
-    experts = (shape.experts,) if shape.experts else ()
-    suffix = "_exps.weight" if shape.experts else ".weight"
-    inward = (*experts, shape.ff, shape.d_model)
-    outward = (*experts, shape.d_model, shape.ff)
-    down = mix.better_down if layer % mix.better_every == 0 else mix.down
-    router = Tensor(name=f"{block}.ffn_gate_inp.weight", shape=(*experts, shape.d_model), kind=F32)
-    return [
-        _norm(f"{block}.ffn_norm.weight", shape.d_model),
-        *([router] if shape.experts else []),
-        Tensor(name=f"{block}.ffn_gate{suffix}", shape=inward, kind=mix.gate),
-        Tensor(name=f"{block}.ffn_up{suffix}", shape=inward, kind=mix.up),
-        Tensor(name=f"{block}.ffn_down{suffix}", shape=outward, kind=down),
-    ]

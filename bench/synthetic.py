@@ -20,8 +20,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from bench import vocabulary
 from bench.blocks import BlockSource
+from bench.metadata import add_geometry, add_vocabulary
 from bench.mixes import MIXES, Mix
-from bench.shapes import F32, SHAPES, Shape, Tensor, bits_per_weight, plan
+from bench.shapes import SHAPES, Shape, bits_per_weight, plan
+from bench.tensors import F32, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
 RECIPE: Final = 1  # raise it when the bytes of a file change, so that cached ones are not reused
 EMBEDDING_DEVIATION: Final = 1.0  # the first norm rescales it; f16 block scales hold it well
-ROPE_BASE: Final = 1e6
-RMS_EPSILON: Final = 1e-6
 DEFAULT_MIX: Final = "2.70"
 
 
@@ -58,8 +58,8 @@ def write(
     source = BlockSource(rng)
     part = out.with_name(f"{out.name}.part")
     writer = gguf.GGUFWriter(part, shape.architecture)
-    _add_geometry(writer, shape)
-    _add_vocabulary(writer, words)
+    add_geometry(writer, shape)
+    add_vocabulary(writer, words)
     for tensor in tensors:
         _declare(writer, tensor)
     writer.write_header_to_file()
@@ -107,39 +107,6 @@ def write_with_progress(out: Path, shape: Shape, mix: Mix, *, seed: int = 0) -> 
         write(out, shape, mix, seed=seed, advance=lambda done: progress.advance(task, done))
 
 
-def _add_geometry(writer: gguf.GGUFWriter, shape: Shape) -> None:
-    writer.add_name(f"made-up {shape.architecture}")
-    writer.add_block_count(shape.layers)
-    writer.add_context_length(shape.context)
-    writer.add_embedding_length(shape.d_model)
-    writer.add_feed_forward_length(shape.ff)
-    writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.kv_heads)
-    writer.add_key_length(shape.head)
-    writer.add_value_length(shape.head)
-    writer.add_rope_freq_base(ROPE_BASE)
-    writer.add_layer_norm_rms_eps(RMS_EPSILON)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q2_K)
-    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    if shape.experts:
-        writer.add_expert_count(shape.experts)
-        writer.add_expert_used_count(shape.used)
-        writer.add_expert_feed_forward_length(shape.ff)
-
-
-def _add_vocabulary(writer: gguf.GGUFWriter, words: vocabulary.Vocabulary) -> None:
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list(words.tokens)
-    writer.add_token_types(words.kinds)
-    writer.add_token_merges(vocabulary.MERGES)
-    writer.add_bos_token_id(words.end_of_text)
-    writer.add_eos_token_id(words.turn_end)
-    writer.add_pad_token_id(words.end_of_text)
-    writer.add_add_bos_token(value=False)
-    writer.add_chat_template(vocabulary.CHAT_TEMPLATE)
-
-
 def _declare(writer: gguf.GGUFWriter, tensor: Tensor) -> None:
     kind = gguf.GGMLQuantizationType[tensor.kind]
     dtype = np.dtype(np.float32)
@@ -150,8 +117,8 @@ def _weights(
     tensor: Tensor, source: BlockSource, rng: np.random.Generator, silent: range
 ) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32]:
     """The tensor's numbers; the `silent` rows are zero."""
-    if tensor.ones:
-        return np.ones(tensor.shape, dtype=np.float32)
+    if tensor.values:
+        return np.resize(np.array(tensor.values, dtype=np.float32), tensor.shape)
     deviation = tensor.shape[-1] ** -0.5
     if tensor.name == "token_embd.weight":
         deviation = EMBEDDING_DEVIATION

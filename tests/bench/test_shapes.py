@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 
@@ -54,3 +56,32 @@ def test_some_layers_have_a_better_down_projection() -> None:
     kinds = {tensor.name: tensor.kind for tensor in plan(shape, MIXES["2.70"])}
     better = [i for i in range(13) if kinds[f"blk.{i}.ffn_down_exps.weight"] == "Q3_K"]
     assert better == [0, 12]
+
+
+def test_a_mamba_model_has_mixers_and_no_feed_forward() -> None:
+    shape = SHAPES["tiny-mamba2"]
+    names = [tensor.name for tensor in plan(shape, MIXES["2.70"])]
+    assert shape.architecture == "mamba2"
+    assert "blk.3.ssm_in.weight" in names
+    assert not [name for name in names if "attn_q" in name or "ffn" in name]
+
+
+def test_a_hybrid_attends_in_some_layers_and_mixes_in_the_others() -> None:
+    shape = SHAPES["tiny-hybrid"]
+    names = {tensor.name for tensor in plan(shape, MIXES["2.70"])}
+    assert shape.architecture == "granitehybrid"
+    for layer in range(shape.layers):
+        attends = layer in (1, 3)
+        assert (f"blk.{layer}.attn_q.weight" in names) is attends
+        assert (f"blk.{layer}.ssm_a" in names) is not attends
+        assert f"blk.{layer}.ffn_down_exps.weight" in names
+    assert "blk.1.attn_q_norm.weight" not in names
+
+
+def test_a_mixer_forgets_at_rates_that_stay_finite() -> None:
+    tensors = {tensor.name: tensor for tensor in plan(SHAPES["tiny-mamba2"], MIXES["2.70"])}
+    steps = [math.log1p(math.exp(bias)) for bias in tensors["blk.0.ssm_dt.bias"].values]
+    assert steps == sorted(steps)
+    assert steps[0] == pytest.approx(0.001)
+    assert steps[-1] < 0.1
+    assert all(-16 < decay < 0 for decay in tensors["blk.0.ssm_a"].values)

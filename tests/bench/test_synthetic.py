@@ -25,7 +25,7 @@ def make(folder: Path, shape: str, mix: str = "2.70", seed: int = 0) -> Path:
     return out
 
 
-@pytest.mark.parametrize("shape", ["tiny", "tiny-dense"])
+@pytest.mark.parametrize("shape", ["tiny", "tiny-dense", "tiny-mamba2", "tiny-hybrid"])
 @pytest.mark.parametrize("mix", MIXES)
 def test_a_model_loads_and_its_logits_are_finite(tmp_path: Path, shape: str, mix: str) -> None:
     bare = Bare(make(tmp_path, shape, mix), Settings())
