@@ -71,6 +71,7 @@ PURE = (
     "edged/engine/frames.py",
     "edged/engine/lifecycle.py",
     "edged/engine/worker/held.py",
+    "edged/engine/worker/neighbours.py",
     "edged/engine/worker/text.py",
     "edged/models/cursor.py",
     "edged/models/ggml.py",
