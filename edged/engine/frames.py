@@ -24,6 +24,8 @@ Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 KvType = Literal["f16", "q8_0"]
 # A Pi 5 has four cores; more streams than this only share out what one could have.
 MAX_STREAMS = 16
+# Keys of errands (Learn, Restore, Save, Unlearn) begin so.
+ERRAND = "prefix/"
 
 
 class Frame(
@@ -236,7 +238,7 @@ class Done(Frame, frozen=True):
 
     Attributes:
         completion_tokens: The sum of `tokens` over the run's Deltas; end-of-text is not counted.
-        prompt_ms: Wall time from the receipt of Generate to the end of the last prompt step.
+        prompt_ms: Wall time from the first prompt step to the end of the last one.
         predicted_ms: Wall time from there to the last token: of `completion_tokens` - 1 decodes.
         ttft_ms: Wall time from the receipt of Generate to the first token; 0 if there was none.
     """
@@ -289,3 +291,8 @@ class Beat(Frame, frozen=True):
 
 ToChild = Load | Generate | Cancel | Pace | Learn | Restore | Save | Unlearn | Quit
 FromChild = Loading | Ready | LoadFailed | Prefill | Delta | Done | Failed | Learned | Saved | Beat
+
+
+def is_errand(key: str) -> bool:
+    """Whether an errand has this key; that of a request holds U+001F, whoever its client is."""
+    return key.startswith(ERRAND) and "\x1f" not in key

@@ -1,4 +1,4 @@
-"""`python -m edged.engine.worker FD`: the engine child on the socket FD."""
+"""`python -m edged.engine.worker FD SIDE`: the engine child on these two sockets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from edged.engine.worker.guard import protect
 from edged.errors import FrameError
 
 _MAX_LINE = 4000
+# A descriptor is sent before the frame that needs it.
+_SIDE_S = 5.0
 
 
 def main() -> int:
     """Serve the daemon; returns the exit status."""
-    sock = socket.socket(fileno=int(sys.argv[1]))
+    sock, side = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    side.settimeout(_SIDE_S)
     protect(sock)
     channel = Channel(sock)
     try:
@@ -26,7 +29,7 @@ def main() -> int:
         channel.send(LoadFailed(code="no_engine", message=message))
         return 1
     try:
-        Worker(channel).run()
+        Worker(channel, side).run()
     except FrameError as error:
         sys.stderr.write(f"the daemon broke the protocol: {error}\n")
         return 2

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edged.engine.worker.native import NO_ABORT, initialise, llama, log
+from edged.engine.worker.native import initialise, llama, log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from edged.engine.frames import Load
+    from collections.abc import Callable
 
 _MAGIC = b"GGUF"
-# Rows that one graph computes at once; larger costs compute buffer and gains nothing on a CPU.
-_MAX_UBATCH = 512
 # The longest token of a known vocabulary is under 256 bytes.
 _PIECE_BYTES = 1024
 _NULL_TOKEN = -1
@@ -40,63 +35,48 @@ class LoadError(Exception):
 
 
 class Model:
-    """One model file, one context, one sequence 0.
+    """One model file: its weights, its vocabulary, its facts.
 
     Args:
-        load: What to open and how.
+        path: Of the file.
+        repack: Let llama.cpp rearrange weights for this CPU.
         progress: Called with 0.0 to 1.0 while loading.
 
     Raises:
         LoadError: With one of the codes above.
     """
 
-    def __init__(self, load: Load, progress: Callable[[float], None]) -> None:
-        check_file(load.path)
+    def __init__(self, path: str, progress: Callable[[float], None], *, repack: bool) -> None:
+        check_file(path)
         initialise()
-        self._model = _open(load.path, progress)
-        if not llama.llama_model_has_decoder(self._model) or llama.llama_model_has_encoder(
-            self._model
+        self.native = _open(path, progress, repack=repack)
+        if not llama.llama_model_has_decoder(self.native) or llama.llama_model_has_encoder(
+            self.native
         ):
             raise LoadError(UNSUPPORTED, "an encoder model cannot chat")
-        self.n_ctx_train: int = llama.llama_model_n_ctx_train(self._model)
-        self.n_batch = min(load.n_batch, load.n_ctx)
-        self.context = self._new_context(load)
-        self.n_ctx: int = llama.llama_n_ctx(self.context)
-        self.memory = llama.llama_get_memory(self.context)
-        self.vocab = llama.llama_model_get_vocab(self._model)
+        self.n_ctx_train: int = llama.llama_model_n_ctx_train(self.native)
+        self.recurrent = bool(
+            llama.llama_model_is_recurrent(self.native) or llama.llama_model_is_hybrid(self.native)
+        )
+        self.vocab = llama.llama_model_get_vocab(self.native)
         self.n_vocab: int = llama.llama_vocab_n_tokens(self.vocab)
-        self.batch = Batch(self.n_batch)
         self._buffer = ctypes.create_string_buffer(_PIECE_BYTES)
-
-    def _new_context(self, load: Load) -> Any:
-        params = llama.llama_context_default_params()
-        # Beyond the length it was trained for a model only babbles.
-        params.n_ctx = min(load.n_ctx, self.n_ctx_train) if self.n_ctx_train > 0 else load.n_ctx
-        params.n_batch = self.n_batch
-        params.n_ubatch = min(self.n_batch, _MAX_UBATCH)
-        params.n_threads = load.threads
-        params.n_threads_batch = load.threads_batch
-        params.no_perf = True
-        context = llama.llama_init_from_model(self._model, params)
-        if not context:
-            raise LoadError(NO_CONTEXT, log.last_error or "no memory for the context")
-        return context
 
     @property
     def n_params(self) -> int:
         """Weights in the file."""
-        return int(llama.llama_model_n_params(self._model))
+        return int(llama.llama_model_n_params(self.native))
 
     @property
     def description(self) -> str:
         """Architecture, size and quantisation in llama.cpp's words."""
-        llama.llama_model_desc(self._model, self._buffer, _PIECE_BYTES)
+        llama.llama_model_desc(self.native, self._buffer, _PIECE_BYTES)
         return _text(self._buffer.value)
 
     @property
     def chat_template(self) -> str | None:
         """The template from the file's metadata."""
-        source = llama.llama_model_chat_template(self._model, None)
+        source = llama.llama_model_chat_template(self.native, None)
         return None if source is None else _text(source)
 
     @property
@@ -159,77 +139,6 @@ class Model:
         )
         return buffer.raw[:size] if size > 0 else b""
 
-    def keep(self, count: int) -> bool:
-        """Forget all but the first `count` tokens of the sequence.
-
-        Returns:
-            False where it cannot be done, as in a recurrent model, or where the beginning is
-            gone already, as behind a sliding window; the sequence must then be cleared.
-        """
-        if llama.llama_memory_seq_pos_min(self.memory, 0) != 0:
-            return False
-        return bool(llama.llama_memory_seq_rm(self.memory, 0, count, -1))
-
-    def clear(self) -> None:
-        """Forget the sequence; whole, which recurrent models can do as well."""
-        llama.llama_memory_clear(self.memory, False)  # noqa: FBT003 - C
-
-    def set_threads(self, threads: int, threads_batch: int) -> None:
-        """Threads for one token and for a batch, from the next decode on."""
-        llama.llama_set_n_threads(self.context, threads, threads_batch)
-
-    def decode_prompt(self, tokens: Sequence[int], position: int, abort: Any) -> int:
-        """Read a chunk of a prompt; `abort` is asked at every node of the graph.
-
-        Returns:
-            llama_decode's code: 0 done, 1 the context is full, 2 aborted, negative an error.
-        """
-        if len(tokens) > self.n_batch or position + len(tokens) > self.n_ctx:
-            return 1
-        self.batch.fill(tokens, position)
-        llama.llama_set_abort_callback(self.context, abort, None)
-        try:
-            return int(llama.llama_decode(self.context, self.batch.native))
-        finally:
-            llama.llama_set_abort_callback(self.context, NO_ABORT, None)
-
-    def logits_are_finite(self) -> bool:
-        """Whether the last decode computed numbers: bad weights load in silence and yield NaN."""
-        logits = llama.llama_get_logits_ith(self.context, -1)
-        return bool(logits) and math.isfinite(sum(logits[: self.n_vocab]))
-
-
-class Batch:
-    """A llama_batch for sequence 0, allocated once and reused.
-
-    Args:
-        capacity: Tokens it can hold.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self.native = llama.llama_batch_init(capacity, 0, 1)
-        # Each access to a field of a structure makes a new pointer object: keep them.
-        self.tokens = self.native.token
-        self.positions = self.native.pos
-        self._logits = self.native.logits
-        for index in range(capacity):
-            self.native.n_seq_id[index] = 1
-            self.native.seq_id[index][0] = 0
-
-    def fill(self, tokens: Sequence[int], position: int) -> None:
-        """A chunk of prompt whose last token yields logits."""
-        for index, token in enumerate(tokens):
-            self.tokens[index] = token
-            self.positions[index] = position + index
-            self._logits[index] = 0
-        self._logits[len(tokens) - 1] = 1
-        self.native.n_tokens = len(tokens)
-
-    def single(self) -> None:
-        """Prepare for one token at index 0, to be set through `tokens` and `positions`."""
-        self._logits[0] = 1
-        self.native.n_tokens = 1
-
 
 def check_file(path: str) -> None:
     """Refuse what is no readable GGUF file.
@@ -248,13 +157,14 @@ def check_file(path: str) -> None:
         raise LoadError(BAD_MODEL, f"{path}: not a GGUF file")
 
 
-def _open(path: str, progress: Callable[[float], None]) -> Any:
+def _open(path: str, progress: Callable[[float], None], *, repack: bool) -> Any:
     def report(done: float, _data: object) -> bool:
         progress(done)
         return True
 
     params = llama.llama_model_default_params()
     params.load_mode = llama.LLAMA_LOAD_MODE_MMAP
+    params.use_extra_bufts = repack
     params.progress_callback = llama.llama_progress_callback(report)
     model = llama.llama_model_load_from_file(os.fsencode(path), params)
     if not model:

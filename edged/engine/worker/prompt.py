@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from edged.engine.frames import Message
 from edged.engine.worker.deadline import DeadlineError, bounded
+from edged.engine.worker.radix import common
 from edged.engine.worker.template import CHATML, BadTemplateError, Template
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _TEMPLATE_BYTES = 256 << 20
 # CVE-2025-52566: keep text that reaches the native tokeniser far below any 32-bit count.
 MAX_PROMPT_BYTES = 512 << 10
 _PROBE = (Message(role="user", content="hello"),)
+# Two users' turns that have not even their first byte in common.
+_OPENINGS = ("hello", "7")
 
 # The codes of PromptError.
 PROMPT_TOO_LONG = "prompt_too_long"
@@ -40,10 +43,12 @@ class Prompter:
 
     Args:
         model: Names the template and the special tokens, and tokenises.
+        limit: Tokens that a prompt must be shorter than.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, limit: int) -> None:
         self._model = model
+        self._limit = limit
         control, defined = model.markers()
         source = model.chat_template
         self.source: Literal["model", "chatml"] = "model"
@@ -69,6 +74,17 @@ class Prompter:
             template.render(_PROBE, secrets.token_hex(8))
         return template
 
+    def beginning(self, messages: Sequence[Message]) -> list[int]:
+        """What every prompt begins with whose chat begins with these messages.
+
+        Raises:
+            PromptError: As in `tokens`.
+        """
+        first, second = (
+            self.tokens([*messages, Message(role="user", content=text)]) for text in _OPENINGS
+        )
+        return first[: common(first, second)]
+
     def tokens(self, messages: Sequence[Message]) -> list[int]:
         """The prompt.
 
@@ -89,9 +105,8 @@ class Prompter:
         for text, special in pieces:
             tokens += self._model.tokenize(text, special=special)
         tokens = self._model.with_bos(tokens)
-        limit = self._model.n_ctx
-        if len(tokens) >= limit:
-            message = f"the prompt has {len(tokens)} tokens, the context {limit}"
+        if len(tokens) >= self._limit:
+            message = f"the prompt has {len(tokens)} tokens, the context {self._limit}"
             raise PromptError(PROMPT_TOO_LONG, message)
         if not tokens:
             raise PromptError(BAD_TEMPLATE, "the model's chat template made an empty prompt")

@@ -1,0 +1,299 @@
+"""All that a loaded model works on: runs, prefixes and errands, one step at a time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from edged.engine.frames import Failed, Generate, Load, Ready
+from edged.engine.worker import warmup
+from edged.engine.worker.context import Context, DecodeError
+from edged.engine.worker.errands import Errands
+from edged.engine.worker.model import Model
+from edged.engine.worker.native import llama
+from edged.engine.worker.pacing import Pacing
+from edged.engine.worker.prefixes import Prefixes
+from edged.engine.worker.prompt import Prompter, PromptError
+from edged.engine.worker.runs import Arrival, Runs
+from edged.engine.worker.sequence import Sequence
+from edged.engine.worker.stepper import NoRoomError, Stepper
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from edged.engine.worker.channel import Channel
+    from edged.engine.worker.reading import Reading
+
+_MAX_LINE = 4000
+
+
+class Desk:
+    """Takes requests and errands, and computes them step by step.
+
+    Args:
+        model: Computes.
+        context: Where it does.
+        channel: Where results go.
+        side: Where descriptors come from.
+        prompter: Turns messages into tokens.
+        pacing: Sizes steps.
+        streams: Runs side by side.
+        abort: Asked inside steps that only read prompts.
+    """
+
+    def __init__(  # noqa: PLR0913 - the worker's composition root
+        self,
+        *,
+        model: Model,
+        context: Context,
+        channel: Channel,
+        side: socket.socket,
+        prompter: Prompter,
+        pacing: Pacing,
+        streams: int,
+        abort: Any,
+    ) -> None:
+        self._model = model
+        self._context = context
+        self._channel = channel
+        self._prompter = prompter
+        self._pacing = pacing
+        self._prefixes = Prefixes(context.memory, context.n_cells, context.sequences)
+        self._stepper = Stepper(context, self._prefixes, pacing, abort)
+        self._reading: list[Reading] = []
+        self.runs = Runs(streams, context.slots)
+        self.errands = Errands(
+            channel=channel,
+            side=side,
+            prompter=prompter,
+            prefixes=self._prefixes,
+            memory=context.memory,
+            limit=context.n_ctx,
+        )
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.runs.idle and self.errands.idle
+
+    @property
+    def changed(self) -> bool:
+        """Whether somebody waits to be looked at: a newcomer, or one who is to end."""
+        return bool(self.runs.arrived) or any(run.finish or run.cancelled for run in self.runs)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the present step is to be given up."""
+        return self.runs.interrupts(self._reading)
+
+    def arrive(self, request: Generate) -> bool:
+        """Take a request; False if there may be no more, or one of its key runs."""
+        if self.runs.full or self.runs.knows(request.key):
+            return False
+        self.runs.arrived.append(Arrival(request, time.monotonic()))
+        return True
+
+    def set_pace(self, threads: int, threads_batch: int, chunk: int) -> None:
+        """From the next step on."""
+        self._context.set_threads(threads, threads_batch)
+        self._pacing.limit = min(chunk, self._context.batch.capacity - self._context.slots)
+
+    def flush(self) -> None:
+        """Send what text there is."""
+        for run in self.runs:
+            run.flush()
+
+    def advance(self) -> bool:
+        """Look at who came and who is to end, then take one step; False if none was taken."""
+        while self.runs.arrived:
+            self._admit(self.runs.arrived.pop(0))
+        self.errands.perform()
+        self._end_finished()
+        active = self.runs.active
+        computed = self._step(active) if active else self._learn()
+        self._end_finished()
+        return computed
+
+    # Runs.
+
+    def _admit(self, arrival: Arrival) -> None:
+        request = arrival.request
+        try:
+            prompt = self._prompter.tokens(request.messages)
+            stops = self._stops(request)
+        except PromptError as error:
+            self._fail(request.key, error.code, str(error))
+            return
+        run = Sequence(
+            self._model,
+            self._context,
+            self._channel,
+            request,
+            prompt=prompt,
+            received_at=arrival.at,
+            stops=stops,
+        )
+        known = self._prefixes.known(prompt)
+        self.runs.add(run, known, partial=self._context.memory.partial)
+
+    def _stops(self, request: Generate) -> list[int]:
+        """Where recurrent state is worth keeping: at the end of what personas have in common."""
+        system = request.messages[0]
+        if self._context.memory.partial or system.role != "system" or len(request.messages) == 1:
+            return []
+        return [len(self._prompter.beginning([system]))]
+
+    def _step(self, active: list[Sequence]) -> bool:
+        now = time.monotonic()
+        for run in active:
+            if not run.begun and not run.waits(active):
+                self._begin(run, now)
+        begun = [run for run in active if run.begun]
+        decoders = [run for run in begun if not run.reading]
+        self._reading = [run for run in begun if run.reading]
+        try:
+            read = self._stepper.step(decoders, self._reading)
+        except NoRoomError:
+            self._make_way(begun[-1])
+            return True
+        except DecodeError as error:
+            for run in begun:
+                self._lose(run, str(error))
+            return True
+        finally:
+            self._reading = []
+        for run in decoders:
+            run.take()
+        now = time.monotonic()
+        for run in begun:
+            if run in read:
+                run.tell_read(now)
+        return True
+
+    def _begin(self, run: Sequence, now: float) -> None:
+        if not run.begin(self._prefixes, now, self._model):
+            self._give_up(run, "all sequences run")
+
+    def _make_way(self, run: Sequence) -> None:
+        """All cells are taken by runs: the last in order ends with what it has."""
+        if run.reading:
+            self._lose(run, "no room in the context")
+        else:
+            run.finish = "length"
+
+    def _lose(self, run: Sequence, message: str) -> None:
+        """What llama.cpp did with this run is unknown: nothing of it is kept."""
+        self._prefixes.abandon(run.sequence)
+        self._give_up(run, message)
+
+    def _give_up(self, run: Sequence, message: str) -> None:
+        self.runs.remove(run)
+        run.close()
+        self._fail(run.key, "decode_failed", message)
+
+    def _end_finished(self) -> None:
+        for run in [run for run in self.runs if run.finish or run.cancelled]:
+            self.runs.remove(run)
+            self._close(run)
+            self._channel.send(run.done(run.finish or "cancelled"))
+
+    def _close(self, run: Sequence) -> None:
+        run.close()
+        if not run.begun:
+            return
+        if run.reading and not self._context.memory.partial:
+            # Cut off inside a step, its state is of no known token.
+            self._prefixes.abandon(run.sequence)
+        else:
+            self._prefixes.close(run.sequence, time.monotonic())
+
+    # Errands.
+
+    def _learn(self) -> bool:
+        lesson = self.errands.lesson
+        if lesson is None:
+            return False
+        now = time.monotonic()
+        if not lesson.begun and not lesson.begin(self._prefixes, now):
+            self.errands.drop_lesson("no_room", "all sequences run")
+            return False
+        self._reading = [lesson]
+        try:
+            self._stepper.step([], [lesson])
+        except (NoRoomError, DecodeError) as error:
+            self.errands.drop_lesson("decode_failed", str(error) or "no room in the context")
+        finally:
+            self._reading = []
+        self.errands.advanced(time.monotonic())
+        return True
+
+    def _fail(self, key: str, code: str, message: str) -> None:
+        self._channel.send(Failed(key=key, code=code, message=message[:_MAX_LINE]))
+
+
+def open_desk(
+    load: Load,
+    channel: Channel,
+    side: socket.socket,
+    progress: Callable[[float], None],
+    abort: Any,
+) -> tuple[Desk, Ready]:
+    """Load the model, warm it up and lay out the desk.
+
+    Args:
+        load: What to open and how.
+        channel: For the desk.
+        side: For the desk.
+        progress: Called with 0.0 to 1.0 while loading.
+        abort: llama.cpp's abort callback.
+
+    Raises:
+        LoadError: The model cannot be served.
+    """
+    started = time.monotonic()
+    model = Model(load.path, progress, repack=load.repack)
+    loaded = time.monotonic()
+    streams, measured, context = _context(model, load, abort)
+    prompter = Prompter(model, context.n_ctx)
+    pacing = Pacing(load.prefill_chunk, load.prefill_share)
+    pacing.observe(measured.read_s * warmup.READ_TOKENS, warmup.READ_TOKENS, 0)
+    desk = Desk(
+        model=model,
+        context=context,
+        channel=channel,
+        side=side,
+        prompter=prompter,
+        pacing=pacing,
+        streams=streams,
+        abort=abort,
+    )
+    ready = Ready(
+        n_ctx=context.n_ctx,
+        n_ctx_train=model.n_ctx_train,
+        n_params=model.n_params,
+        n_vocab=model.n_vocab,
+        description=model.description,
+        load_ms=(loaded - started) * 1e3,
+        selftest_ms=(time.monotonic() - loaded) * 1e3,
+        system_info=llama.llama_print_system_info().decode()[:_MAX_LINE],
+        template=prompter.source,
+        warning=prompter.warning,
+        streams=streams,
+        n_cells=context.n_cells,
+        kv_type=load.kv_type,
+        flash_attention=load.flash_attention != "off",
+        partial=context.memory.partial,
+        stream_tps=measured.rates,
+    )
+    return desk, ready
+
+
+def _context(model: Model, load: Load, abort: Any) -> tuple[int, warmup.Measured, Context]:
+    """The context for the streams asked for, or for as many as keep the target."""
+    if load.streams:
+        context = Context(model, load, load.streams)
+        return load.streams, warmup.warm(context, model, load.streams, abort), context
+    measured = warmup.try_streams(model, load, abort)
+    streams = warmup.most_streams(measured.rates, load.target_tps)
+    return streams, measured, Context(model, load, streams)

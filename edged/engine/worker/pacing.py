@@ -1,0 +1,63 @@
+"""How many prompt tokens go into a step, so that nobody waits long and nobody is slowed much."""
+
+from __future__ import annotations
+
+# A step is not interrupted by who comes next, a change of pace or a prompt of equal rank; on a
+# Pi 5 at 11 tok/s this is a chunk of some 50 tokens, on a fast board the largest chunk there is.
+CHUNK_S = 5.0
+# Weight of the newest step; a few steps after a change of load the plan fits again.
+_NEWEST = 0.3
+# A rest of this share of a chunk is read along: a step for a few tokens costs a whole pass.
+_ALONG = 1.25
+
+
+class Pacing:
+    """Learns what steps cost and sizes the next one.
+
+    Args:
+        chunk: Prompt tokens of one step at most.
+        share: How much of their rate running streams give while a prompt is read.
+    """
+
+    def __init__(self, chunk: int, share: float) -> None:
+        self.limit = chunk
+        self._slowdown = share / (1.0 - share)
+        self._read_s: float | None = None
+        self._mixed_s: float | None = None
+        self._decode_s: float | None = None
+
+    def chunk(self, left: int, streams: int) -> int:
+        """Prompt tokens for the next step.
+
+        Args:
+            left: Unread tokens; at least one.
+            streams: Runs that decode in the same step.
+        """
+        size = self._among(left) if streams else self._alone(left)
+        return max(1, min(left, self.limit, size))
+
+    def observe(self, seconds: float, tokens: int, streams: int) -> None:
+        """A step of `tokens` prompt tokens and `streams` decodes took so long."""
+        if not tokens:
+            self._decode_s = _mean(self._decode_s, seconds)
+        elif not streams:
+            self._read_s = _mean(self._read_s, seconds / tokens)
+        else:
+            extra = max(0.0, seconds - (self._decode_s or 0.0))
+            self._mixed_s = _mean(self._mixed_s, extra / tokens)
+
+    def _alone(self, left: int) -> int:
+        if not self._read_s:
+            return self.limit
+        size = int(CHUNK_S / self._read_s)
+        return left if left <= size * _ALONG else size
+
+    def _among(self, left: int) -> int:
+        cost = self._mixed_s or self._read_s
+        if not cost or not self._decode_s:
+            return left
+        return int(self._decode_s * self._slowdown / cost)
+
+
+def _mean(before: float | None, now: float) -> float:
+    return now if before is None else before + _NEWEST * (now - before)

@@ -1,0 +1,275 @@
+"""Which beginnings of prompts the context holds, and which of them have to go.
+
+The context has a number of cells, one for a token. A run has a sequence of its own; when it ends
+its cells stay, as a prefix that later prompts share in. Sequences that begin alike share cells, so
+what is counted here is what llama.cpp has. Nothing but this file copies, trims or drops sequences.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from edged.engine.worker.radix import Match, Radix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# After so many seconds without use a prefix counts half: a house asks in mornings and evenings,
+# and a conversation goes on within minutes or not at all.
+HALF_LIFE_S = 1800.0
+
+
+class Memory(Protocol):
+    """The context's memory; see `edged.engine.worker.memory`."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether a beginning of a sequence can be copied; false for recurrent models."""
+
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Let `target` hold the tokens from `start` to `end` of `source` as well."""
+
+    def drop(self, sequence: int, start: int = 0, end: int = -1) -> None:
+        """Let a sequence forget these tokens; cells that nobody else holds become free."""
+
+
+class Lease(NamedTuple):
+    """A sequence for a run.
+
+    Attributes:
+        sequence: Its number in the context.
+        cached: Tokens of the prompt that it holds already.
+        broke: The token that stands after those in what was known; -1 if none does.
+    """
+
+    sequence: int
+    cached: int
+    broke: int
+
+
+class _Entry:
+    """One sequence in use: of a run (`running`), or kept."""
+
+    __slots__ = ("hits", "key", "loose", "running", "shared", "tokens", "used_at")
+
+    def __init__(self, tokens: list[int], now: float, *, running: bool) -> None:
+        self.tokens = tokens
+        self.running = running
+        self.shared = 0  # tokens that the tree knows of
+        self.loose = 0  # cells that the tree does not count
+        self.key: str | None = None
+        self.hits = 0
+        self.used_at = now
+
+
+class Prefixes:
+    """The sequences of one context.
+
+    Args:
+        memory: Of the context.
+        cells: Tokens it has room for.
+        sequences: Sequences it can tell apart.
+    """
+
+    def __init__(self, memory: Memory, cells: int, sequences: int) -> None:
+        self._memory = memory
+        self._cells = cells
+        self._free = list(range(sequences - 1, -1, -1))
+        self._tree = Radix()
+        self._entries: dict[int, _Entry] = {}
+        self._keys: dict[str, int] = {}
+        self._loose = 0
+
+    @property
+    def used(self) -> int:
+        """Cells that are taken; where state is recurrent rather too many than too few."""
+        return self._tree.size + self._loose
+
+    @property
+    def kept(self) -> int:
+        """Sequences that are kept and do not run."""
+        return sum(not entry.running for entry in self._entries.values())
+
+    def tokens(self, sequence: int) -> list[int]:
+        """What a sequence holds; not to be changed."""
+        return self._entries[sequence].tokens
+
+    def known(self, prompt: Sequence[int]) -> int:
+        """Tokens of a prompt that `open` would find, at this moment."""
+        return self._match(prompt[:-1]).length
+
+    def find(self, key: str) -> int | None:
+        """The sequence that is kept under a key."""
+        return self._keys.get(key)
+
+    # A run, from its first token to its last.
+
+    def open(self, prompt: Sequence[int], now: float) -> Lease | None:
+        """A sequence that holds as much of `prompt` as is known.
+
+        The prompt's last token is always left to be read: its logits choose the first new token.
+
+        Returns:
+            None if all sequences run.
+        """
+        if not self._sequence_free(now):
+            return None
+        match = self._match(prompt[:-1])
+        sequence = self._free.pop()
+        if match.length:
+            source = self._entries[match.holder]
+            source.hits += 1
+            source.used_at = now
+            self._memory.copy(match.holder, sequence, 0, match.length)
+        tokens = list(prompt[: match.length])
+        self._entries[sequence] = entry = _Entry(tokens, now, running=True)
+        if self._memory.partial:
+            self._tree.insert(sequence, tokens)
+            entry.shared = match.length
+        else:
+            self._loosen(entry, match.length)
+        return Lease(sequence, match.length, match.follows)
+
+    def read(self, sequence: int, tokens: Sequence[int]) -> None:
+        """These were decoded at the end of a sequence."""
+        entry = self._entries[sequence]
+        entry.tokens += tokens
+        self._loosen(entry, len(tokens))
+
+    def append(self, sequence: int, token: int) -> None:
+        """This one was decoded at the end of a sequence."""
+        entry = self._entries[sequence]
+        entry.tokens.append(token)
+        entry.loose += 1
+        self._loose += 1
+
+    def share(self, sequence: int) -> None:
+        """Let others share in all that a running sequence has read.
+
+        A recurrent state is past it already, so that is shared only when the run ends.
+        """
+        entry = self._entries[sequence]
+        if entry.shared < len(entry.tokens) and (self._memory.partial or not entry.running):
+            self._settle(sequence, entry)
+
+    def checkpoint(self, sequence: int, now: float) -> None:
+        """Keep what a running sequence holds at this moment, if there is a sequence to spare."""
+        tokens = self._entries[sequence].tokens
+        if self._match(tokens).length == len(tokens) or not self._sequence_free(now):
+            return
+        kept = self._free.pop()
+        self._memory.copy(sequence, kept, 0, len(tokens))
+        self._entries[kept] = entry = _Entry(list(tokens), now, running=False)
+        self._settle(kept, entry)
+
+    def close(self, sequence: int, now: float) -> None:
+        """A run ended; what it holds is kept unless others hold it all."""
+        entry = self._entries[sequence]
+        entry.running = False
+        entry.used_at = now
+        self.share(sequence)
+        if not entry.tokens or self._spare(sequence):
+            self._remove(sequence)
+        elif self._memory.partial:
+            for other in self._tree.beginnings(sequence):
+                if not self._entries[other].running and self._entries[other].key is None:
+                    self._remove(other)
+
+    def abandon(self, sequence: int) -> None:
+        """A run failed: nothing that only it holds is to be trusted."""
+        self._remove(sequence)
+
+    # What is kept for a name.
+
+    def keep(self, sequence: int, key: str) -> None:
+        """Keep a closed or running sequence under a key, whatever else has to go."""
+        self.release(key)
+        entry = self._entries[sequence]
+        entry.running = False
+        self.share(sequence)
+        entry.key = key
+        self._keys[key] = sequence
+
+    def release(self, key: str) -> None:
+        """What was kept under this key may go as any other."""
+        sequence = self._keys.pop(key, None)
+        if sequence is not None:
+            self._entries[sequence].key = None
+            if self._spare(sequence):
+                self._remove(sequence)
+
+    # Room.
+
+    def room(self, count: int, now: float) -> bool:
+        """Free cells for `count` more tokens, the least valuable prefixes first.
+
+        Returns:
+            False if runs hold too much for that.
+        """
+        while self._cells - self.used < count:
+            if not self._evict(now):
+                return False
+        return True
+
+    def forget_one(self, now: float) -> bool:
+        """Let the least valuable prefix go; False if none is left."""
+        return self._evict(now)
+
+    def _evict(self, now: float) -> bool:
+        idle = [s for s, entry in self._entries.items() if not entry.running]
+        if not idle:
+            return False
+        self._remove(min(idle, key=lambda sequence: self._value(sequence, now)))
+        return True
+
+    def _value(self, sequence: int, now: float) -> tuple[bool, float]:
+        """Tokens that would have to be read again, times their use, fading; named ones last."""
+        entry = self._entries[sequence]
+        alone = self._tree.alone(sequence) + entry.loose
+        fading = 0.5 ** ((now - entry.used_at) / HALF_LIFE_S)
+        return entry.key is not None, alone * (1 + entry.hits) * fading
+
+    # The books.
+
+    def _match(self, prompt: Sequence[int]) -> Match:
+        return self._tree.match(prompt) if self._memory.partial else self._tree.match_whole(prompt)
+
+    def _sequence_free(self, now: float) -> bool:
+        return bool(self._free) or self._evict(now)
+
+    def _loosen(self, entry: _Entry, count: int) -> None:
+        entry.loose += count
+        self._loose += count
+
+    def _settle(self, sequence: int, entry: _Entry) -> None:
+        """Put all that a sequence holds into the tree.
+
+        Where another one has read the same meanwhile, its cells take the place of this one's.
+        """
+        self._tree.remove(sequence)
+        known = self._tree.match(entry.tokens)
+        self._loosen(entry, -entry.loose)
+        if not self._memory.partial:
+            self._loosen(entry, known.length)
+        elif known.length > entry.shared:
+            self._memory.drop(sequence, entry.shared, known.length)
+            self._memory.copy(known.holder, sequence, entry.shared, known.length)
+        self._tree.insert(sequence, entry.tokens)
+        entry.shared = len(entry.tokens)
+
+    def _remove(self, sequence: int) -> None:
+        entry = self._entries.pop(sequence)
+        self._loosen(entry, -entry.loose)
+        if entry.key is not None:
+            del self._keys[entry.key]
+        self._tree.remove(sequence)
+        self._memory.drop(sequence)
+        self._free.append(sequence)
+
+    def _spare(self, sequence: int) -> bool:
+        """Whether nothing is lost with it: another holds the same and more, or ends there too."""
+        if self._entries[sequence].key is not None:
+            return False
+        if self._memory.partial:
+            return self._tree.covered(sequence)
+        return self._tree.ends_elsewhere(sequence)

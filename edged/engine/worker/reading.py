@@ -1,0 +1,159 @@
+"""A prompt on its way into the context: what is known of it is taken over, the rest is read."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from edged.engine.worker.radix import common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence as Tokens
+
+    from edged.engine.worker.batch import Batch
+    from edged.engine.worker.model import Model
+    from edged.engine.worker.prefixes import Prefixes
+
+# Waiting for another to read the same is worth it from about so many tokens on: a step.
+MIN_FOLLOW = 32
+# Errands yield to every run.
+BACKGROUND = 3
+NOWHERE = -1
+_MAX_PIECE = 32  # characters of a token in a debug line
+
+
+class Reading:
+    """The part of a run, or of an errand, that reads.
+
+    Args:
+        key: Of the run or errand.
+        prompt: At least one token, and fewer than a run has room for.
+        priority: A lower number goes first.
+        stops: Lengths at which recurrent state is to be kept, ascending.
+
+    Attributes:
+        sequence: Its sequence in the context; NOWHERE before `begin`.
+        position: Tokens that the context holds of it.
+        cached: Tokens that it had not to read.
+        began_at: When it took its sequence, in monotonic seconds.
+        cancelled: Somebody asked for its end.
+        row: Its row with logits in the present step.
+    """
+
+    def __init__(self, key: str, prompt: list[int], priority: int, stops: Tokens[int] = ()) -> None:
+        self.key = key
+        self.prompt = prompt
+        self.priority = priority
+        self.sequence = NOWHERE
+        self.position = 0
+        self.cached = 0
+        self.began_at = 0.0
+        self.cancelled = False
+        self.row = 0
+        self._stops = list(stops)
+        self._leader: Reading | None = None
+        self._target = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has a sequence."""
+        return self.sequence != NOWHERE
+
+    @property
+    def reading(self) -> bool:
+        """Whether some of the prompt is unread."""
+        return self.position < len(self.prompt)
+
+    @property
+    def left(self) -> int:
+        """Tokens to read until the end or the next stop."""
+        stop = next((stop for stop in self._stops if stop > self.position), len(self.prompt))
+        return stop - self.position
+
+    @property
+    def at_stop(self) -> bool:
+        """Whether this is a place whose state is to be kept."""
+        return self.position in self._stops
+
+    def follow(self, leader: Reading, shared: int) -> None:
+        """Begin only when `leader` has read the `shared` tokens that both begin with."""
+        self._leader, self._target = leader, shared
+
+    def shares(self, prompt: Tokens[int], *, partial: bool) -> int:
+        """Tokens of this prompt that one who begins like it will be able to take over."""
+        length = common(self.prompt, prompt[:-1])
+        if partial:
+            return length
+        return max((stop for stop in self._stops if stop <= length), default=0)
+
+    def waits(self, active: Tokens[Reading]) -> bool:
+        """Whether its leader, if that one computes at all, has yet to read what both share."""
+        leader = self._leader
+        return leader is not None and leader in active and leader.position < self._target
+
+    def begin(self, prefixes: Prefixes, now: float, model: Model | None = None) -> bool:
+        """Take a sequence and what is known of the prompt; False if all sequences run.
+
+        Args:
+            prefixes: Of the context.
+            now: Monotonic seconds.
+            model: For a line on stderr about the token that ended what is known.
+        """
+        lease = prefixes.open(self.prompt, now)
+        if lease is None:
+            return False
+        self._leader = None
+        self.began_at = now
+        self.sequence = lease.sequence
+        self.position = self.cached = lease.cached
+        if model is not None and lease.broke != NOWHERE and self.left > 1:
+            self._say_break(model, lease.broke)
+        return True
+
+    def place(self, batch: Batch, count: int) -> None:
+        """Put the next `count` unread tokens into the step."""
+        end = self.position + count
+        tokens = self.prompt[self.position : end]
+        last = end == len(self.prompt)
+        self.row = batch.extend(tokens, self.position, self.sequence, logits=last)
+
+    def read(self, count: int, prefixes: Prefixes, now: float) -> None:
+        """So many more tokens stand in the context; others may share in them."""
+        end = self.position + count
+        prefixes.read(self.sequence, self.prompt[self.position : end])
+        self.position = end
+        prefixes.share(self.sequence)
+        if self.at_stop:
+            prefixes.checkpoint(self.sequence, now)
+
+    def _say_break(self, model: Model, known: int) -> None:
+        new, old = (
+            model.piece(token).decode("utf-8", "replace")[:_MAX_PIECE]
+            for token in (self.prompt[self.position], known)
+        )
+        sys.stderr.write(
+            f"{self.cached} of {len(self.prompt)} prompt tokens are cached; "
+            f"then comes {new!r} where {old!r} was\n"
+        )
+
+
+def leader_of(
+    prompt: Tokens[int], readers: Tokens[Reading], known: int, *, partial: bool
+) -> tuple[Reading, int] | None:
+    """The one that reads most of what `prompt` begins with, if that is worth waiting for.
+
+    Args:
+        prompt: Of who might wait.
+        readers: Those who read now.
+        known: Tokens of the prompt that the context holds already.
+        partial: Whether anything shorter than a whole state can be shared.
+
+    Returns:
+        The leader, and the tokens to wait for.
+    """
+    best: tuple[Reading, int] | None = None
+    for reader in readers:
+        shared = reader.shares(prompt, partial=partial)
+        if shared >= max(known, reader.position) + MIN_FOLLOW and (not best or shared > best[1]):
+            best = reader, shared
+    return best

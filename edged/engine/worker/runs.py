@@ -1,0 +1,91 @@
+"""The runs in hand: who goes first, who computes now, and who shares with whom."""
+
+from __future__ import annotations
+
+from bisect import insort
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from edged.engine.worker.reading import BACKGROUND, Reading, leader_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edged.engine.frames import Generate
+    from edged.engine.worker.sequence import Sequence
+
+
+class Arrival(NamedTuple):
+    """A request that has no tokens yet; `at` is when it came, in monotonic seconds."""
+
+    request: Generate
+    at: float
+
+
+class Runs:
+    """At most `slots` runs, those with the lowest priority number first, then the oldest.
+
+    Args:
+        streams: How many compute side by side.
+        slots: How many there may be.
+    """
+
+    def __init__(self, streams: int, slots: int) -> None:
+        self._streams = streams
+        self._slots = slots
+        self._runs: list[Sequence] = []
+        self.arrived: list[Arrival] = []
+        self._cancelled: set[str] = set()
+
+    def __iter__(self) -> Iterator[Sequence]:
+        return iter(self._runs)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to compute."""
+        return not self._runs and not self.arrived
+
+    @property
+    def full(self) -> bool:
+        """Whether no further request may come."""
+        return len(self._runs) + len(self.arrived) >= self._slots
+
+    @property
+    def active(self) -> list[Sequence]:
+        """Those that compute now."""
+        return self._runs[: self._streams]
+
+    def knows(self, key: str) -> bool:
+        """Whether a run of this key is in hand."""
+        return any(run.key == key for run in self._runs) or any(
+            arrival.request.key == key for arrival in self.arrived
+        )
+
+    def add(self, run: Sequence, known: int, *, partial: bool) -> None:
+        """Take in a run whose prompt is known to the context up to `known` tokens."""
+        readers = [other for other in self._runs if other.reading]
+        leader = leader_of(run.prompt, readers, known, partial=partial)
+        if leader is not None:
+            run.follow(*leader)
+        run.cancelled = run.key in self._cancelled
+        self._cancelled.discard(run.key)
+        insort(self._runs, run, key=attrgetter("priority"))
+
+    def remove(self, run: Sequence) -> None:
+        """It is over."""
+        self._runs.remove(run)
+
+    def cancel(self, key: str) -> None:
+        """End that run before its next step; other keys are ignored."""
+        for run in self._runs:
+            if run.key == key:
+                run.cancelled = True
+        if any(arrival.request.key == key for arrival in self.arrived):
+            self._cancelled.add(key)
+
+    def interrupts(self, step: list[Reading]) -> bool:
+        """Whether a step that only reads prompts is to be given up for something better."""
+        if any(reader.cancelled for reader in step):
+            return True
+        lowest = min((reader.priority for reader in step), default=BACKGROUND)
+        return any(arrival.request.priority < lowest for arrival in self.arrived)

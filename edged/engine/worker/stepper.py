@@ -1,0 +1,115 @@
+"""One step of computing: a token for each run that decodes, and some of the prompts unread."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from edged.engine.worker.context import ABORTED, FULL
+from edged.engine.worker.native import NO_ABORT
+
+if TYPE_CHECKING:
+    from edged.engine.worker.context import Context
+    from edged.engine.worker.pacing import Pacing
+    from edged.engine.worker.prefixes import Prefixes
+    from edged.engine.worker.reading import Reading
+    from edged.engine.worker.sequence import Sequence
+
+
+class NoRoomError(Exception):
+    """The runs together hold all cells, and nothing else is left to forget."""
+
+
+class Stepper:
+    """Fills the batch, decodes it and enters what became of it.
+
+    Args:
+        context: Computes.
+        prefixes: Of that context.
+        pacing: Sizes the share of the prompts.
+        abort: Asked at each node of a graph that only reads prompts.
+    """
+
+    def __init__(self, context: Context, prefixes: Prefixes, pacing: Pacing, abort: Any) -> None:
+        self._context = context
+        self._prefixes = prefixes
+        self._pacing = pacing
+        self._abort = abort
+
+    def step(self, decoders: list[Sequence], readers: list[Reading]) -> list[Reading]:
+        """Compute once.
+
+        Args:
+            decoders: Each gets its last token decoded; its logits are at its row afterwards.
+            readers: In their order, as far as the step has room.
+
+        Returns:
+            The readers that read something; empty if the step was aborted.
+
+        Raises:
+            NoRoomError: Nothing was computed; one of them has to go.
+            DecodeError: llama.cpp refused; none of them may go on.
+        """
+        chunks = self._chunks(readers, len(decoders))
+        count = sum(chunks) + len(decoders)
+        if not self._prefixes.room(count, time.monotonic()):
+            raise NoRoomError
+        batch = self._context.batch
+        batch.clear()
+        for run in decoders:
+            run.row = batch.add(run.token, run.position, run.sequence)
+        for reader, size in zip(readers, chunks, strict=False):
+            reader.place(batch, size)
+        began = time.monotonic()
+        if not self._decode(readers if not decoders else []):
+            self._undo(readers)
+            return []
+        now = time.monotonic()
+        self._pacing.observe(now - began, sum(chunks), len(decoders))
+        self._enter(decoders, readers, chunks, now)
+        return readers[: len(chunks)]
+
+    def _chunks(self, readers: list[Reading], streams: int) -> list[int]:
+        """Prompt tokens of each reader, the first ones first."""
+        if not readers:
+            return []
+        room = self._pacing.chunk(sum(reader.left for reader in readers), streams)
+        sizes = []
+        for reader in readers:
+            sizes.append(min(reader.left, room))
+            room -= sizes[-1]
+            if room <= 0:
+                break
+        return sizes
+
+    def _decode(self, alone: list[Reading]) -> bool:
+        """Decode the batch; False if it was aborted.
+
+        Only a step of prompts alone can be: others lost a token by it, and recurrent state that is
+        half changed is lost with all that is in the step.
+        """
+        stoppable = self._context.memory.partial or len(alone) == 1
+        abort = self._abort if alone and stoppable else NO_ABORT
+        while True:
+            code = self._context.decode(abort)
+            if code != FULL:
+                return code != ABORTED
+            # What is counted as free may be in pieces, or hold what recurrent models double.
+            if not self._prefixes.forget_one(time.monotonic()):
+                raise NoRoomError
+
+    def _undo(self, readers: list[Reading]) -> None:
+        """Forget what an aborted step may have left of its tokens."""
+        if not self._context.memory.partial:
+            return  # its only reader is at its end, and leaves nothing
+        for reader in readers:
+            self._context.memory.drop(reader.sequence, reader.position)
+
+    def _enter(
+        self, decoders: list[Sequence], readers: list[Reading], chunks: list[int], now: float
+    ) -> None:
+        for run in decoders:
+            self._prefixes.append(run.sequence, run.token)
+            run.position += 1
+        for reader, size in zip(readers, chunks, strict=False):
+            reader.read(size, self._prefixes, now)
