@@ -1,14 +1,15 @@
 """YAML to frozen values, or every mistake in it at once.
 
 A password never stands in the configuration, only the path of a file that holds it; text of the
-configuration is quoted back only through `shown`, which hides what could be a secret.
+configuration is quoted back only through `shown`, which hides what could be a secret, and never
+where its type says that it is private.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec.structs import fields
@@ -20,9 +21,11 @@ from edged.settings import (
     EngineConfig,
     ModelConfig,
     MqttConfig,
+    PersonaConfig,
     ServingConfig,
     TelemetryConfig,
     TlsConfig,
+    TurnConfig,
 )
 from edged.yamltree import Mapping, Scalar, Sequence, YamlFault, read_tree
 
@@ -34,10 +37,12 @@ __all__ = [
     "EngineConfig",
     "ModelConfig",
     "MqttConfig",
+    "PersonaConfig",
     "Problem",
     "ServingConfig",
     "TelemetryConfig",
     "TlsConfig",
+    "TurnConfig",
     "is_secret",
     "parse",
     "raise_problems",
@@ -46,6 +51,7 @@ __all__ = [
 
 MAX_PROBLEMS = 50  # what a person reads at once; a wrong file would give thousands
 MAX_SHOWN = 60  # characters quoted back; enough to recognise a value
+HIDDEN = "(not shown)"
 
 _SECRET = re.compile(
     r"(?:^|[_.-])(?:pass|passwd|password|passphrase|secret|token|api[_-]?key|credentials?)$",
@@ -77,7 +83,7 @@ def parse(data: bytes, source: str) -> Config | list[Problem]:
     """The configuration in `data`, or every mistake in it.
 
     Args:
-        data: The file's bytes, UTF-8 YAML of at most 64 KiB; empty means all defaults.
+        data: The file's bytes, UTF-8 YAML of at most 128 KiB; empty means all defaults.
         source: What to call the file in a problem.
     """
     try:
@@ -110,7 +116,7 @@ def shown(key: str, value: object) -> str:
     A section or list is not quoted at all, for a secret may stand inside.
     """
     if is_secret(key) or isinstance(value, list | tuple | dict):
-        return "(not shown)"
+        return HIDDEN
     text = ascii(value)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
@@ -146,11 +152,13 @@ class _Reader:
             self._say(where, tree.line, "must be a section of keys and values")
             return {}
         types = {field.name: field.type for field in fields(kind)}
+        private = any(map(_is_private, types.values()))
         values: dict[str, Any] = {}
         for entry in tree.entries:
             path = f"{where}.{entry.key}".lstrip(".")
             if entry.key not in types:
-                self._say_unknown(path, entry, list(types))
+                # text that is not indented enough looks like a key
+                self._say_unknown(where if private else path, entry, list(types))
             elif path in self._lines:
                 first = self._lines[path]
                 self._say(path, entry.line, f"stands here again, first in line {first}")
@@ -160,6 +168,9 @@ class _Reader:
         return values
 
     def _field(self, key: str, tree: Tree, kind: Any, path: str) -> dict[str, Any]:
+        sections = _sections_of(kind)
+        if sections is not None:
+            return {key: self._sections(tree, *sections, path)}
         struct = _struct_of(kind)
         if struct is not None:
             absent = kind is not struct and isinstance(tree, Scalar) and tree.value is None
@@ -168,8 +179,27 @@ class _Reader:
         try:
             return {key: msgspec.convert(plain, kind)}
         except msgspec.ValidationError as error:
-            self._say(path, tree.line, f"{_wanted(error, kind, plain)}; it is {shown(path, plain)}")
+            quoted = HIDDEN if _is_private(kind) else shown(path, plain)
+            self._say(path, tree.line, f"{_wanted(error, kind, plain)}; it is {quoted}")
             return {}
+
+    def _sections(
+        self, tree: Tree, kind: type[msgspec.Struct], most: int, path: str
+    ) -> tuple[msgspec.Struct, ...]:
+        """One struct for each item, a wrong one too: the rules name items by their place."""
+        if isinstance(tree, Scalar) and tree.value is None:
+            return ()
+        if not isinstance(tree, Sequence):
+            self._say(path, tree.line, "must be a list of sections")
+            return ()
+        if len(tree.items) > most:
+            self._say(path, tree.line, f"has {len(tree.items)} items, and at most {most} are taken")
+        found = []
+        for index, item in enumerate(tree.items[:most]):
+            place = f"{path}[{index}]"
+            self._lines[place] = item.line
+            found.append(kind(**self.section(item, kind, place)))
+        return tuple(found)
 
     def _say_unknown(self, path: str, entry: Entry, known: list[str]) -> None:
         # what is only counted needs no search for a likeness
@@ -189,6 +219,21 @@ def _struct_of(kind: Any) -> type[msgspec.Struct] | None:
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
             return option
     return None
+
+
+def _sections_of(kind: Any) -> tuple[type[msgspec.Struct], int] | None:
+    """What a list of sections holds, and how many at most; None for any other type."""
+    if get_origin(kind) is not Annotated:
+        return None
+    listed, meta = get_args(kind)
+    item = next(iter(get_args(listed)), None)
+    if isinstance(item, type) and issubclass(item, msgspec.Struct):
+        return item, meta.max_length
+    return None
+
+
+def _is_private(kind: Any) -> bool:
+    return any((getattr(meta, "extra", None) or {}).get("private") for meta in get_args(kind)[1:])
 
 
 def _plain(tree: Tree) -> Any:

@@ -10,13 +10,14 @@ from edged.settings import TlsConfig
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edged.settings import Config, MqttConfig, ServingConfig
+    from edged.settings import Config, EngineConfig, MqttConfig, PersonaConfig, ServingConfig
 
 MAX_PREFIX_BYTES = 192  # leaves 64 of the 256 bytes of a reply topic to the client
 MAX_PREFIX_LEVELS = 7  # a reply topic has at most 8
 FLEET_NODE = "any"  # edged/any/request is the whole fleet's topic
 
 _NODE = re.compile(r"[a-z0-9_-]{1,32}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")  # name, IPv4, or IPv6 with a zone
 _MQTT_311 = 311
 
@@ -29,7 +30,9 @@ def rules(config: Config) -> Iterator[Broken]:
     yield from _texts(config)
     yield from _mqtt(config.mqtt)
     yield from _prefixes(config.mqtt.reply_prefixes, config.node)
+    yield from _engine(config.engine)
     yield from _serving(config.serving)
+    yield from _personas(config.personas)
 
 
 def _node(node: str) -> Iterator[Broken]:
@@ -47,6 +50,7 @@ def _texts(config: Config) -> Iterator[Broken]:
         "mqtt.tls.cert_file": tls.cert_file,
         "mqtt.tls.key_file": tls.key_file,
         "model.path": config.model.path,
+        "engine.cache_dir": config.engine.cache_dir,
         "serving.state_dir": config.serving.state_dir,
     }
     # a service starts in no folder of its owner's, so a relative path would mean another file
@@ -106,6 +110,12 @@ def _prefix_fault(prefix: str, node: str) -> str | None:
     return next((fault for fault, found in faults.items() if found), None)
 
 
+def _engine(engine: EngineConfig) -> Iterator[Broken]:
+    if engine.kv_type == "q8_0" and engine.flash_attention == "off":
+        keys = ("engine.flash_attention", "engine.kv_type")
+        yield keys, "must be auto or on with kv_type q8_0, whose values need it"
+
+
 def _serving(serving: ServingConfig) -> Iterator[Broken]:
     if serving.client_share > serving.capacity:
         keys = ("serving.per_client", "serving.capacity")
@@ -113,3 +123,28 @@ def _serving(serving: ServingConfig) -> Iterator[Broken]:
     if serving.max_tokens > serving.max_tokens_limit:
         keys = ("serving.max_tokens", "serving.max_tokens_limit")
         yield keys, f"is {serving.max_tokens}, above max_tokens_limit {serving.max_tokens_limit}"
+
+
+def _personas(personas: tuple[PersonaConfig, ...]) -> Iterator[Broken]:
+    places: dict[str, int] = {}
+    for index, persona in enumerate(personas):
+        where = f"personas[{index}]"
+        keys = (f"{where}.name", where)
+        first = places.setdefault(persona.name, index)
+        if not _NODE.fullmatch(persona.name):
+            yield keys, "must be 1 to 32 of the characters a-z 0-9 _ -"
+        elif first != index:
+            yield keys, f"is the name of item {first} too"
+        yield from _prose(where, "system", persona.system)
+        for number, turn in enumerate(persona.turns):
+            place = f"{where}.turns[{number}]"
+            for key in ("user", "assistant"):
+                yield from _prose(place, key, getattr(turn, key), where)
+
+
+def _prose(where: str, key: str, text: str, *above: str) -> Iterator[Broken]:
+    keys = (f"{where}.{key}", where, *above)
+    if not text or text.isspace():
+        yield keys, "must hold some text"
+    elif _SURROGATE.search(text):
+        yield keys, "must hold no half of a surrogate pair"

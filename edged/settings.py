@@ -10,6 +10,8 @@ from msgspec import Meta
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]  # PATH_MAX of Linux
 Count = Annotated[int, Meta(ge=1, le=10_000)]
+# What is said to the model; no message may quote it, for it tells how people live.
+Prose = Annotated[str, Meta(min_length=1, max_length=32_768, extra={"private": True})]
 
 
 class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,15 +82,35 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The child process that computes.
 
     Attributes:
-        threads: 0 takes the physical cores, at most 4.
+        threads: Of decode; 0 takes the physical cores, at most 4.
+        threads_batch: Of prefill; 0 takes as many as `threads`.
         prefill_chunk: Tokens read at a time, 16 to 2048; cancel takes effect between chunks.
+        streams: Answers computed side by side; 0 is as many as keep `target_tps` each, measured.
+        target_tps: Tokens per second that each stream should have, 0 to 1000.
+        prefill_share: How much of their rate running streams give while a new prompt is read.
+        kv_type: Of the cached keys and values; q8_0 takes about half the memory of f16.
+        flash_attention: `auto` leaves it to the engine.
+        repack: Weights are rearranged for this CPU where that is possible, in anonymous memory.
+        prefix_cache_mib: MiB of memory for beginnings of prompts that are kept.
+        cache_dir: Where they are saved; None is $CACHE_DIRECTORY or ~/.cache/edged.
+        disk_cache_mib: MiB they may take there; 0 saves none.
         load_timeout_s: Seconds, 1 to 3600, until the model must answer.
         stall_timeout_s: Seconds, 1 to 600, without a token before the child is killed.
         command: What to start instead of the worker, in tests.
     """
 
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
-    prefill_chunk: Annotated[int, Meta(ge=16, le=2048)] = 128
+    threads_batch: Annotated[int, Meta(ge=0, le=64)] = 0
+    prefill_chunk: Annotated[int, Meta(ge=16, le=2048)] = 512
+    streams: Annotated[int, Meta(ge=0, le=16)] = 0
+    target_tps: Annotated[float, Meta(ge=0, le=1000)] = 8
+    prefill_share: Annotated[float, Meta(ge=0.05, le=0.95)] = 0.5
+    kv_type: Literal["f16", "q8_0"] = "f16"
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    repack: bool = True
+    prefix_cache_mib: Annotated[int, Meta(ge=0, le=65_536)] = 256
+    cache_dir: Path | None = None
+    disk_cache_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 1024
     load_timeout_s: Annotated[float, Meta(ge=1, le=3600)] = 300
     stall_timeout_s: Annotated[float, Meta(ge=1, le=600)] = 60
     command: Annotated[tuple[Path, ...], Meta(min_length=1, max_length=64)] | None = None
@@ -136,6 +158,27 @@ class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):
     idle_interval_s: Annotated[float, Meta(ge=1, le=3600)] = 60
 
 
+class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange that shows the model how to answer."""
+
+    user: Prose = ""
+    assistant: Prose = ""
+
+
+class PersonaConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A beginning of prompts that is read once and kept; `name` and `system` must be given.
+
+    Attributes:
+        name: `[a-z0-9_-]{1,32}`, unique.
+        system: The system prompt, 1 to 32768 characters.
+        turns: Exchanges that follow it, at most 32.
+    """
+
+    name: Text = ""
+    system: Prose = ""
+    turns: Annotated[tuple[TurnConfig, ...], Meta(max_length=32)] = ()
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an owner may set; `Config()` has all defaults.
 
@@ -146,6 +189,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         engine: The child process.
         serving: Limits of what is accepted.
         telemetry: Log and states.
+        personas: Beginnings of prompts that are read ahead, at most 32.
     """
 
     node: str = "edged"
@@ -154,3 +198,4 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineConfig = EngineConfig()
     serving: ServingConfig = ServingConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
+    personas: Annotated[tuple[PersonaConfig, ...], Meta(max_length=32)] = ()

@@ -12,8 +12,8 @@ import msgspec
 import yaml
 from yaml.composer import Composer
 
-MAX_BYTES = 64 * 1024  # the commented configuration has about 6 KiB
-MAX_DEPTH = 8  # the deepest key, an item of mqtt.reply_prefixes, is at depth 4
+MAX_BYTES = 128 * 1024  # the commented configuration has about 8 KiB, the rest is for personas
+MAX_DEPTH = 8  # the deepest key, that of a turn of a persona, is at depth 6
 MAX_DIGITS = 30  # every number of ours has fewer; int() of long text takes quadratic time
 
 

@@ -74,6 +74,7 @@ PURE = (
     "edged/engine/worker/neighbours.py",
     "edged/engine/worker/text.py",
     "edged/models/cursor.py",
+    "edged/models/fit.py",
     "edged/models/ggml.py",
     "edged/models/gguf.py",
     "edged/models/metadata.py",

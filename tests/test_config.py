@@ -14,8 +14,10 @@ from edged.config import (
     MAX_SHOWN,
     Config,
     MqttConfig,
+    PersonaConfig,
     Problem,
     TlsConfig,
+    TurnConfig,
     is_secret,
     parse,
     raise_problems,
@@ -84,9 +86,16 @@ mqtt:
     cert_file: /a
     key_file: /b
     insecure: true
-engine: {command: [/bin/true, -x], threads: 3}
+engine: {command: [/bin/true, -x], threads: 3, kv_type: q8_0, repack: false, target_tps: 7.5}
 serving: {capacity: 5, per_client: 5, state_dir: /tmp/x}
 telemetry: {log_level: debug, idle_interval_s: 1e1}
+personas:
+  - name: butler
+    system: |
+      You are "the butler".
+      Be brief.
+    turns: [{user: Hello, assistant: At your service.}]
+  - {name: cook, system: Cook!}
 """
     )
     assert config.node == "kitchen-2"
@@ -101,7 +110,13 @@ telemetry: {log_level: debug, idle_interval_s: 1e1}
         tls=TlsConfig(cert_file="/a", key_file="/b", insecure=True),
     )
     assert config.engine.command == ("/bin/true", "-x")
+    assert (config.engine.kv_type, config.engine.repack) == ("q8_0", False)
+    assert config.engine.target_tps == 7.5
     assert config.telemetry.idle_interval_s == 10
+    butler, cook = config.personas
+    assert butler.system == 'You are "the butler".\nBe brief.\n'
+    assert butler.turns == (TurnConfig(user="Hello", assistant="At your service."),)
+    assert cook == PersonaConfig(name="cook", system="Cook!")
 
 
 def test_defaults_are_within_the_rules() -> None:
@@ -171,6 +186,13 @@ typo: 1
         ('mqtt: {client_id: "a\\0"}', "mqtt.client_id", "printable"),
         ('engine: {command: ["a\\0"]}', "engine.command", "printable"),
         ("engine: {command: []}", "engine.command", "length >= 1"),
+        ("engine: {streams: 17}", "engine.streams", "<= 16"),
+        ("engine: {prefill_share: 1}", "engine.prefill_share", "<= 0.95"),
+        ("engine: {target_tps: -1}", "engine.target_tps", ">= 0"),
+        ("engine: {kv_type: q4_0}", "engine.kv_type", "must be one of f16, q8_0"),
+        ("engine: {kv_type: q8_0, flash_attention: off}", "engine.flash_attention", "q8_0"),
+        ("engine: {cache_dir: here}", "engine.cache_dir", "absolute"),
+        ("engine: {disk_cache_mib: 1e3}", "engine.disk_cache_mib", "a whole number"),
         ("model: {path: ../m.gguf}", "model.path", "absolute"),
         ("model: {context: 255}", "model.context", ">= 256"),
         ("model: {context: 131073}", "model.context", "<= 131072"),
@@ -205,7 +227,7 @@ typo: 1
         ('a: "\\UFFFFFFFF"', "", "YAML syntax"),
         ("mqtt: {port: " + "9" * 60_000 + "}", "", "digits"),
         ("mqtt: {port: " + "9" * 30 + "}", "mqtt.port", "65535"),
-        ("x" * (MAX_BYTES + 1), "", "65536"),
+        ("x" * (MAX_BYTES + 1), "", "131072"),
         (b"node: a\n\xff", "", "UTF-8"),
         (b"node: a\n\x00", "", "control characters"),
     ],
@@ -258,6 +280,69 @@ def test_a_secret_is_refused_with_advice_and_never_shown(key: str) -> None:
     assert "hunter2" not in str(problem)
 
 
+HUNTER = "You are hunter2"
+MANY = ",".join(f"{{name: n{n}, system: x}}" for n in range(33))
+NAMED = f"name: a, system: {HUNTER}"
+
+
+@pytest.mark.parametrize(
+    ("personas", "where", "said"),
+    [
+        (HUNTER, "personas", "a list of sections"),
+        (f"{{{NAMED}}}", "personas", "a list of sections"),
+        (f"['{HUNTER}']", "personas[0]", "a section"),
+        ("[{system: x}]", "personas[0].name", "a-z 0-9"),
+        ("[{name: x}]", "personas[0].system", "some text"),
+        ("[{name: Butler, system: x}]", "personas[0].name", "a-z 0-9"),
+        ("[{name: a, system: x}, {name: a, system: y}]", "personas[1].name", "item 0 too"),
+        ("[{name: a, system: ''}]", "personas[0].system", "length >= 1"),
+        ("[{name: a, system: ' '}]", "personas[0].system", "some text"),
+        ('[{name: a, system: "\\ud800"}]', "personas[0].system", "surrogate"),
+        ("[{name: a, system: 42}]", "personas[0].system", "text"),
+        ("[{name: a, system: 'hunter2" + "x" * 32_768 + "'}]", "personas[0].system", "<= 32768"),
+        (f"[{{{NAMED}, {HUNTER}: x}}]", "personas[0]", "known are name, system"),
+        (f"[{{{NAMED}, sytem: x}}]", "personas[0]", "did you mean system?"),
+        (f"[{{{NAMED}, name: hunter2}}]", "personas[0].name", "again"),
+        (f"[{{{NAMED}, turns: [hunter2]}}]", "personas[0].turns[0]", "a section"),
+        (f"[{{{NAMED}, turns: [{{user: hunter2}}]}}]", "personas[0].turns[0].assistant", "text"),
+        (f"[{{{NAMED}, turns: [{{user: 5, assistant: x}}]}}]", "personas[0].turns[0].user", "text"),
+        (f"[{{{NAMED}, turns: [{'{user: a, assistant: b},' * 33}]}}]", "personas[0].turns", "33"),
+        (
+            f"[{MANY}]",
+            "personas",
+            "at most 32",
+        ),
+    ],
+)
+def test_a_mistake_in_a_persona_is_told_by_its_place_and_never_by_its_text(
+    personas: str, where: str, said: str
+) -> None:
+    problem = one(f"node: a\npersonas: {personas}")
+    assert (problem.where, problem.line, said in problem.message) == (where, 2, True), problem
+    assert "hunter2" not in str(problem)
+
+
+def test_each_persona_has_a_line_of_its_own() -> None:
+    found = bad("personas:\n- name: a\n  system: x\n- name: b\n-\n  name: c\n  system: 1\n")
+    assert [(problem.where, problem.line) for problem in found] == [
+        ("personas[1].system", 4),
+        ("personas[2].system", 7),
+    ]
+    found = bad("personas: [null]")
+    assert [problem.where for problem in found] == ["personas[0].name", "personas[0].system"]
+
+
+def test_the_packaged_example_of_a_persona_is_one() -> None:
+    lines = PACKAGED.read_text().partition("# Personas:")[2].splitlines()
+    config = good("\n".join(line[4:] for line in lines if line.startswith("#   ")))
+    assert [persona.name for persona in config.personas] == ["butler"]
+    assert config.personas[0].turns
+
+
+def test_no_personas_may_be_said_in_three_ways() -> None:
+    assert [good(f"personas: {said}").personas for said in ("", "null", "[]")] == [()] * 3
+
+
 def test_secrets_hide_inside_other_values_too() -> None:
     assert "hunter2" not in str(one("mqtt: {host: {password: hunter2}}"))
     assert shown("x.password", "hunter2") == "(not shown)"
@@ -289,11 +374,13 @@ def test_problems_become_one_error() -> None:
     assert len(caught.value.problems) == 2
 
 
-@pytest.mark.parametrize("text", ["a: 1\n" * 13_000, "? " * 30_000, "a" * 60_000, "{" * 60_000])
+@pytest.mark.parametrize(
+    "text", ["a: 1\n" * 26_000, "? " * 65_000, "a" * 130_000, "{" * 60_000, "personas: [" * 9]
+)
 def test_any_file_is_read_in_bounded_time(text: str) -> None:
     before = time.monotonic()
     parse(text.encode()[:MAX_BYTES], "x")
-    assert time.monotonic() - before < 10  # a shared slow core; about 0.5 s
+    assert time.monotonic() - before < 10  # a shared slow core; about 3 s
 
 
 YAMLISH = st.text(alphabet="node: mqt[]{}&*!|>'\"%\\UxX0123\n\t -?#,\x00\x85\ufeff", max_size=80)

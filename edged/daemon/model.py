@@ -11,15 +11,20 @@ import psutil
 
 from edged.engine.frames import Load
 from edged.errors import ModelError
+from edged.models import fit
+from edged.models.fingerprint import Fingerprint, fingerprint
 from edged.models.local import check_file
 from edged.telemetry.state import ModelView
 
 if TYPE_CHECKING:
-    from edged.settings import Config
+    from edged.models.metadata import Geometry
+    from edged.settings import Config, EngineConfig
 
 POCKET = Path(__file__).parents[1] / "data" / "pocket.gguf"
 MAX_THREADS = 4  # a Pi 5 has four cores; more threads wait for memory, not for work
-N_BATCH = 2048  # llama.cpp's default; prompts are read in chunks no longer than this
+# Attention of every step goes over a mask as wide as all cells of the context, so memory that no
+# prefix needs is not free; 16,384 tokens are a dozen long system prompts.
+MAX_PREFIX_TOKENS = 16_384
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,10 +33,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         view: What `info` says about it.
         load: What the child is told.
+        fingerprint: Which model it is, for what is kept of it on disk.
     """
 
     view: ModelView
     load: Load
+    fingerprint: Fingerprint
 
 
 def find_model(config: Config) -> Model:
@@ -41,11 +48,11 @@ def find_model(config: Config) -> Model:
         ModelError: The file is missing or its header is not one that native code may see.
     """
     path = Path(config.model.path) if config.model.path is not None else POCKET
-    geometry = check_file(path).geometry
+    header = check_file(path)
+    geometry = header.geometry
     if geometry.n_ctx_train < 1:
         message = f"{path}: the header gives no context length"
         raise ModelError(message)
-    threads = config.engine.threads or default_threads()
     context = min(config.model.context, geometry.n_ctx_train)
     view = ModelView(
         name=config.model.name or path.stem,
@@ -55,15 +62,30 @@ def find_model(config: Config) -> Model:
         context=context,
         context_train=geometry.n_ctx_train,
     )
-    load = Load(
+    # Before the child opens it: what is saved later belongs to this file or to none.
+    known = fingerprint(path, header.data_offset)
+    load = _load(config.engine, path, context, geometry)
+    return Model(view=view, load=load, fingerprint=known)
+
+
+def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry) -> Load:
+    threads = engine.threads or default_threads()
+    per_token = fit.kv_bytes_per_token(geometry, engine.kv_type)
+    return Load(
         path=str(path.resolve()),
         n_ctx=context,
-        n_batch=min(N_BATCH, config.engine.prefill_chunk),
+        n_batch=engine.prefill_chunk,
         threads=threads,
-        threads_batch=threads,
-        prefill_chunk=config.engine.prefill_chunk,
+        threads_batch=engine.threads_batch or threads,
+        prefill_chunk=engine.prefill_chunk,
+        streams=engine.streams,
+        target_tps=engine.target_tps,
+        prefix_tokens=fit.tokens_in(engine.prefix_cache_mib, per_token, MAX_PREFIX_TOKENS),
+        prefill_share=engine.prefill_share,
+        kv_type=engine.kv_type,
+        flash_attention=engine.flash_attention,
+        repack=engine.repack,
     )
-    return Model(view=view, load=load)
 
 
 def default_threads() -> int:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edged.daemon.model import MAX_PREFIX_TOKENS, POCKET, default_threads, find_model
+from edged.engine.codec import encode_checked
+from edged.errors import ModelError
+from edged.models.fingerprint import is_unchanged
+from edged.settings import Config, EngineConfig, ModelConfig
+from tests.models.rawgguf import U32, build, tiny
+
+
+def config(path: Path | None = None, context: int = 2048, **engine: Any) -> Config:
+    model = ModelConfig(path=None if path is None else str(path), context=context)
+    return Config(model=model, engine=EngineConfig(**engine))
+
+
+def test_the_pocket_model_is_there_with_all_defaults() -> None:
+    model = find_model(Config())
+    threads = default_threads()
+    assert Path(model.load.path) == POCKET.resolve()
+    assert (model.load.threads, model.load.threads_batch) == (threads, threads)
+    assert (model.load.n_batch, model.load.prefill_chunk) == (512, 512)
+    assert (model.load.streams, model.load.target_tps) == (0, 8)
+    assert model.load.prefix_tokens == MAX_PREFIX_TOKENS
+    assert model.view.context == model.load.n_ctx
+    assert is_unchanged(POCKET, model.fingerprint)
+    assert encode_checked(model.load)
+
+
+def test_what_is_configured_reaches_the_child(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(build())
+    model = find_model(
+        config(
+            path,
+            threads=3,
+            threads_batch=2,
+            prefill_chunk=64,
+            streams=4,
+            target_tps=5.5,
+            prefill_share=0.25,
+            kv_type="q8_0",
+            flash_attention="on",
+            repack=False,
+            prefix_cache_mib=0,
+        )
+    )
+    said = msgspec.structs.asdict(model.load)
+    assert said == {
+        "path": str(path),
+        "n_ctx": 512,
+        "n_batch": 64,
+        "threads": 3,
+        "threads_batch": 2,
+        "prefill_chunk": 64,
+        "streams": 4,
+        "target_tps": 5.5,
+        "prefix_tokens": 0,
+        "prefill_share": 0.25,
+        "kv_type": "q8_0",
+        "flash_attention": "on",
+        "repack": False,
+    }
+
+
+def test_memory_for_prefixes_becomes_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    # 2 blocks of 1 head of 4096 + 4096: 32 KiB a token in f16, 17 KiB in q8_0
+    wide = tiny() | {
+        "llama.attention.head_count_kv": (U32, 1),
+        "llama.attention.key_length": (U32, 4096),
+        "llama.attention.value_length": (U32, 4096),
+    }
+    path.write_bytes(build(wide))
+    for kv_type, tokens in (("f16", 32), ("q8_0", 60)):
+        found = find_model(config(path, prefix_cache_mib=1, kv_type=kv_type))
+        assert found.load.prefix_tokens == tokens
+    assert find_model(config(path, prefix_cache_mib=65_536)).load.prefix_tokens == MAX_PREFIX_TOKENS
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="No such file"):
+        find_model(config(tmp_path / "none.gguf"))
