@@ -183,9 +183,9 @@ class Handling:
         self._reporter.engine_died(fatal=event.retry_in is None)
         lost = events.EngineLost(
             reason=event.reason,
-            key=event.key,
+            key=event.runs[0].key if event.runs else None,
             during=event.during,
-            tokens_done=event.tokens_done,
+            tokens_done=event.runs[0].tokens_done if event.runs else 0,
             retry_in=event.retry_in,
         )
         return self._dispatcher.on(lost, now)

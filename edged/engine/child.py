@@ -1,4 +1,4 @@
-"""One life of the child process: its birth, its socket, its stderr and its death."""
+"""One life of the child process: its birth, its sockets, its stderr and its death."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from edged.engine.codec import MAX_FRAME_BYTES
+from edged.engine.frames import MAX_STREAMS
 from edged.engine.stderr import StderrLines
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
     from edged.clock import Clock
 
-# One Generate of the largest size plus whatever is small; a child that reads nothing for so long
-# is not one to keep.
-MAX_UNSENT_BYTES = 2 * MAX_FRAME_BYTES
+# One Generate of the largest size for each stream and the urgent one, plus whatever is small; a
+# child that reads nothing for so long is not one to keep.
+MAX_UNSENT_BYTES = (MAX_STREAMS + 2) * MAX_FRAME_BYTES
 READ_BYTES = 1 << 16
 # The child gets no secret and no surprise: only what finds its code and its shared libraries.
 _INHERITED = frozenset({"PYTHONPATH", "LLAMA_CPP_LIB_PATH", "LD_LIBRARY_PATH"})
@@ -47,10 +48,12 @@ class Child:
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        side: socket.socket,
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._side = side
         self._lines = StderrLines()
         self._stderr: asyncio.Task[None] | None = None
 
@@ -62,27 +65,30 @@ class Child:
         log: Callable[[str], None],
         clock: Clock,
     ) -> Child:
-        """Execute `argv` plus the number of its socket.
+        """Execute `argv` plus the numbers of its two sockets: one for frames, one for files.
 
         Raises:
             OSError: The program cannot be executed, or no descriptor or process is to be had.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *argv,
-                    str(theirs.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.PIPE,
-                    pass_fds=(theirs.fileno(),),
-                    env=dict(environment),
-                )
-            except BaseException:
-                ours.close()
-                raise
-        child = cls(process, *await asyncio.open_unix_connection(sock=ours))
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as failed:
+            ours, fds = [], []
+            for _ in range(2):
+                mine, its = socket.socketpair()
+                ours.append(failed.enter_context(mine))
+                fds.append(theirs.enter_context(its).fileno())
+            main, side = ours
+            side.settimeout(0.0)
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                *map(str, fds),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=fds,
+                env=dict(environment),
+            )
+            failed.pop_all()
+        child = cls(process, *await asyncio.open_unix_connection(sock=main), side)
         child._stderr = asyncio.create_task(child._forward(log, clock), name="engine stderr")
         return child
 
@@ -101,6 +107,17 @@ class Child:
         if self._writer.transport.get_write_buffer_size() + len(data) > MAX_UNSENT_BYTES:
             return False
         self._writer.write(data)
+        return True
+
+    def lend(self, fd: int) -> bool:
+        """Pass a descriptor to it, which stays the caller's as well; False if that cannot be done.
+
+        The frame that tells what it is for is to be sent next.
+        """
+        try:
+            socket.send_fds(self._side, [b"\0"], [fd])
+        except OSError:
+            return False
         return True
 
     async def read(self) -> bytes:
@@ -134,6 +151,7 @@ class Child:
         """Give up the descriptors, and the process if it still runs."""
         self.kill()
         self._writer.transport.abort()
+        self._side.close()
         if self._stderr is not None:
             self._stderr.cancel()
 

@@ -6,7 +6,17 @@ from typing import Literal
 
 import msgspec
 
-from edged.engine.frames import Delta, Done, Failed, Load, Loading, Prefill, Ready
+from edged.engine.frames import (
+    Delta,
+    Done,
+    Failed,
+    Learned,
+    Load,
+    Loading,
+    Prefill,
+    Ready,
+    Saved,
+)
 
 During = Literal["load", "idle", "prefill", "decode"]
 
@@ -18,6 +28,20 @@ class EngineUp(msgspec.Struct, frozen=True, kw_only=True):
     load: Load
 
 
+class LostRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that the child took along.
+
+    Attributes:
+        key: As in its Generate.
+        during: How far it was.
+        tokens_done: Its tokens that had arrived.
+    """
+
+    key: str
+    during: Literal["prefill", "decode"]
+    tokens_done: int
+
+
 class EngineDied(msgspec.Struct, frozen=True, kw_only=True):
     """The child is gone and reaped, or could not be started.
 
@@ -27,8 +51,8 @@ class EngineDied(msgspec.Struct, frozen=True, kw_only=True):
         reason: The signal's name, "exit N", "stalled", "load_timeout", "bad_frame", "spawn",
             or the code of its LoadFailed.
         message: One line for a person: what it did wrong, or its last words on stderr.
-        key: The run it took along.
-        tokens_done: Tokens of that run which had arrived.
+        during: How far the furthest of its runs was; idle also with errands only.
+        runs: Those it took along, the oldest first. Errands are just forgotten.
         retry_in: Seconds until it is started again; None when it will not be (FATAL).
     """
 
@@ -37,9 +61,8 @@ class EngineDied(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     message: str
     during: During
-    key: str | None
-    tokens_done: int
+    runs: tuple[LostRun, ...]
     retry_in: float | None
 
 
-EngineEvent = EngineUp | EngineDied | Loading | Prefill | Delta | Done | Failed
+EngineEvent = EngineUp | EngineDied | Loading | Prefill | Delta | Done | Failed | Learned | Saved

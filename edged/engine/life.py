@@ -23,14 +23,17 @@ from edged.engine.frames import (
     Done,
     Failed,
     FromChild,
+    Learned,
     Load,
     LoadFailed,
     Loading,
     Prefill,
     Quit,
     Ready,
+    Saved,
 )
 from edged.engine.lifecycle import Lifecycle, State, Trigger
+from edged.engine.work import News, Work
 from edged.errors import FrameError
 
 if TYPE_CHECKING:
@@ -44,12 +47,12 @@ EXIT_GRACE_S = 1.0
 # child's progress wait unread in the socket.
 LAST_CALL_S = 0.2
 
-#: What each state lets the child say; anything else is a lie.
+#: What each state lets the child say; anything else is a lie. Errands go on in both of the last.
 EXPECTED = MappingProxyType(
     {
         State.STARTING: (Loading, Ready, LoadFailed, Beat),
-        State.READY: (Beat,),
-        State.BUSY: (Prefill, Delta, Done, Failed, Beat),
+        State.READY: (Prefill, Failed, Learned, Saved, Beat),
+        State.BUSY: (Prefill, Delta, Done, Failed, Learned, Saved, Beat),
     }
 )
 
@@ -61,8 +64,8 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
         boot_s: From birth to the first frame, if that is more than `stall_s`: Python and the
             libraries load slowly while the board is busy booting.
         load_s: From birth to Ready; a 10 GB file read from an SD card at 90 MB/s takes 110 s.
-        stall_s: Without a frame of progress while it loads or runs.
-        cancel_s: From Cancel to the end of the run; a token of a model that swaps takes seconds.
+        stall_s: Without a frame of any progress while it loads or has something to answer.
+        cancel_s: From Cancel to the end of that run; a token of a model that swaps takes seconds.
         quit_s: From Quit to its exit.
     """
 
@@ -99,13 +102,11 @@ class Life:
         self._timer: asyncio.TimerHandle | None = None
         self._last_call = False
         self._verdict: tuple[str, str] | None = None
-        self._key: str | None = None
-        self._tokens = 0
-        self._during: During = "load"
+        self._loaded = False
+        self._work = Work()
         self._born_at = self._now()
         # Until the first frame this lies in the future by what booting may take.
         self._progress_at = self._born_at + max(0.0, timeouts.boot_s - timeouts.stall_s)
-        self._cancelled_at: float | None = None
         self._quit_at: float | None = None
 
     @property
@@ -146,17 +147,31 @@ class Life:
             self._condemn("stalled", "it does not read its socket")
 
     def submit(self, key: str, data: bytes) -> None:
-        """Start the run `key` with the encoded Generate `data`; the state must be READY."""
-        self._lifecycle.on(Trigger.SUBMITTED)
-        self._key, self._tokens, self._during = key, 0, "prefill"
-        self._progress_at, self._cancelled_at = self._now(), None
+        """Start the run `key` with the encoded Generate `data`; the state must be READY or BUSY.
+
+        If it runs already, that is it: whoever submits again had not heard of the last death and
+        submitted it to this life before.
+        """
+        self._set_out()
+        if self._work.begin(key):
+            self._lifecycle.on(Trigger.SUBMITTED)
+            self.send(data)
+            self._watch()
+
+    def errand(self, key: str, data: bytes) -> None:
+        """Start an errand with an encoded Learn, Restore or Save; the state stays as it is."""
+        self._set_out()
+        self._work.send(key)
         self.send(data)
         self._watch()
 
+    def lend(self, fd: int) -> bool:
+        """Pass a descriptor for the errand that is sent next; False if that cannot be done."""
+        return self._child is not None and self._child.lend(fd)
+
     def cancel(self, key: str) -> None:
-        """Ask for the end of the run `key`, if it is the one that runs."""
-        if key == self._key and self._cancelled_at is None:
-            self._cancelled_at = self._now()
+        """Ask for the end of the run `key`, if it runs."""
+        if self._work.cancel(key, self._now()):
             self.send(encode_checked(Cancel(key=key)))
             self._watch()
 
@@ -165,6 +180,11 @@ class Life:
         self._quit_at = self._now()
         self.send(encode_checked(Quit()))
         self._watch()
+
+    def _set_out(self) -> None:
+        """Silence counts from now if there was nothing to answer; else what is going may hang."""
+        if not self._work:
+            self._progress_at = self._now()
 
     async def _listen(self, child: Child) -> int:
         """Take frames until the child is done for; returns the bytes of a torn last frame."""
@@ -199,22 +219,15 @@ class Life:
                 self._post(frame)
             case Ready():
                 self._lifecycle.on(Trigger.LOADED)
-                self._during = "idle"
+                self._loaded = True
                 self._post(EngineUp(ready=frame, load=self._load))
             case _:
                 self._progress(frame)
 
-    def _progress(self, frame: Prefill | Delta | Done | Failed) -> None:
-        if frame.key != self._key:
-            message = f"{type(frame).__name__} for a run that does not run"
-            raise FrameError(message)
-        match frame:
-            case Delta():
-                self._during = "decode"
-                self._tokens += frame.tokens
-            case Done() | Failed():
-                self._lifecycle.on(Trigger.FINISHED)
-                self._key, self._during = None, "idle"
+    def _progress(self, frame: News) -> None:
+        self._work.take(frame)
+        if self._lifecycle.state is State.BUSY and not self._work.runs:
+            self._lifecycle.on(Trigger.FINISHED)
         self._post(frame)
 
     def _condemn(self, reason: str, message: str) -> None:
@@ -225,8 +238,7 @@ class Life:
 
     def _deadline(self) -> tuple[float, str, str] | None:
         """The earliest moment at which silence is fatal, with the verdict; None when idle."""
-        limits = self._timeouts
-        state = self._lifecycle.state
+        limits, cancelled_at = self._timeouts, self._work.cancelled_at
         stalled = (
             self._progress_at + limits.stall_s,
             "stalled",
@@ -234,14 +246,14 @@ class Life:
         )
         if self._quit_at is not None:
             return (self._quit_at + limits.quit_s, "stalled", "it did not exit")
-        if state is State.STARTING:
+        if self._lifecycle.state is State.STARTING:
             late = (self._born_at + limits.load_s, "load_timeout", f"over {limits.load_s:g} s")
             return min(stalled, late)
-        if state is not State.BUSY:
+        if not self._work:
             return None
-        if self._cancelled_at is None:
+        if cancelled_at is None:
             return stalled
-        return min(stalled, (self._cancelled_at + limits.cancel_s, "stalled", "it did not cancel"))
+        return min(stalled, (cancelled_at + limits.cancel_s, "stalled", "it did not cancel"))
 
     def _watch(self) -> None:
         """Look at the deadlines now, and again when the earliest is due."""
@@ -269,13 +281,13 @@ class Life:
 
     def _obituary(self, signal: str | None, code: int | None, last_words: str) -> EngineDied:
         reason, message = self._verdict or (signal or f"exit {code}", last_words)
+        during: During = self._work.during if self._loaded else "load"
         return EngineDied(
             signal=signal,
             code=code,
             reason=reason,
             message=message,
-            during=self._during,
-            key=self._key,
-            tokens_done=self._tokens if self._key else 0,
+            during=during,
+            runs=self._work.lost(),
             retry_in=None,
         )

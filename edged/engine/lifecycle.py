@@ -57,6 +57,8 @@ TRANSITIONS = MappingProxyType(
             Trigger.STOP: State.STOPPING,
         },
         State.BUSY: {
+            # Runs go side by side: each start is told, but only the end of the last one.
+            Trigger.SUBMITTED: State.BUSY,
             Trigger.FINISHED: State.READY,
             Trigger.DIED: State.BACKOFF,
             Trigger.GAVE_UP: State.FATAL,

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edged.engine.codec import encode_checked
-from edged.engine.frames import Failed, Generate, Load, Pace
+from edged.engine.frames import (
+    Failed,
+    Generate,
+    Learn,
+    Load,
+    Message,
+    Pace,
+    Restore,
+    Save,
+    Unlearn,
+    is_errand,
+)
 from edged.engine.life import Life, Timeouts
 from edged.engine.lifecycle import ALIVE, Lifecycle, Policy, State, Trigger
 
@@ -24,6 +35,8 @@ if TYPE_CHECKING:
     from edged.clock import Clock
     from edged.engine.events import EngineDied, EngineEvent
 
+# In these states the child takes work.
+SERVING = frozenset({State.READY, State.BUSY})
 WORKER = (sys.executable, "-m", "edged.engine.worker")
 
 
@@ -31,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between the daemon and a test.
 
     Attributes:
-        argv: The child's program; the number of its socket is appended.
+        argv: The child's program; the numbers of its two sockets are appended.
         timeouts: How long the child may be silent.
         policy: Backoff and the limit of deaths.
     """
@@ -107,23 +120,63 @@ class Supervisor:
     def submit(self, generate: Generate) -> None:
         """Run one request; its frames and at last Done, Failed or EngineDied are posted.
 
-        If the child is not READY, Failed with the code `engine_unavailable` is posted: the news of
-        its death may be on the way to the caller while the caller submits.
+        If the child is not READY or BUSY, Failed with the code `engine_unavailable` is posted: the
+        news of its death may be on the way to the caller while the caller submits. A key that runs
+        already goes on running.
 
         Raises:
             ValueError: A field is out of its range; nothing was sent.
         """
         data = encode_checked(generate)
-        if self._life is not None and self.state is State.READY:
-            self._life.submit(generate.key, data)
-            return
-        message = f"the engine is {self.state.value}"
-        self._post(Failed(key=generate.key, code="engine_unavailable", message=message))
+        if life := self._serving(generate.key):
+            life.submit(generate.key, data)
 
     def cancel(self, key: str) -> None:
         """End that run within `cancel_s`, by force if need be; other keys are ignored."""
         if self._life is not None and self.state is State.BUSY:
             self._life.cancel(key)
+
+    def learn(self, key: str, messages: tuple[Message, ...]) -> None:
+        """Let the child read a prefix while it is idle, and keep it.
+
+        Each errand (learn, restore, save) is answered once: Learned, Saved or Failed is posted.
+        If the child dies, they are forgotten; the next EngineUp is the time to begin anew.
+
+        Raises:
+            ValueError: A field is out of its range or the key is not one of an errand.
+        """
+        self._errand(Learn(key=key, messages=messages))
+
+    def restore(
+        self, key: str, messages: tuple[Message, ...], fd: int, offset: int, size: int
+    ) -> None:
+        """Like `learn`, from `size` bytes at `offset` of the file `fd`, which were saved before.
+
+        The descriptor stays the caller's, who may close it after this call. If it cannot be passed
+        on, Failed with the code `no_descriptor` is posted.
+
+        Raises:
+            ValueError: As in `learn`.
+        """
+        self._errand(Restore(key=key, messages=messages, offset=offset, size=size), fd)
+
+    def save(self, key: str, fd: int) -> None:
+        """Have the state of a prefix written into the memory file `fd`; see `restore`.
+
+        Raises:
+            ValueError: As in `learn`.
+        """
+        self._errand(Save(key=key), fd)
+
+    def unlearn(self, key: str) -> None:
+        """Let the child keep that prefix no longer; there is no answer to this.
+
+        Raises:
+            ValueError: As in `learn`.
+        """
+        data = _errand_bytes(Unlearn(key=key))
+        if self._life is not None and self.state in SERVING:
+            self._life.send(data)
 
     def pace(self, pace: Pace) -> None:
         """Compute like this from the next token on, also after a restart.
@@ -144,6 +197,24 @@ class Supervisor:
         """
         self._lifecycle.rearm()
         self._wake.set()
+
+    def _errand(self, frame: Learn | Restore | Save, fd: int | None = None) -> None:
+        data = _errand_bytes(frame)
+        if (life := self._serving(frame.key)) is None:
+            return
+        if fd is None or life.lend(fd):
+            life.errand(frame.key, data)
+        else:
+            message = "the descriptor could not be passed on"
+            self._post(Failed(key=frame.key, code="no_descriptor", message=message))
+
+    def _serving(self, key: str) -> Life | None:
+        """The child if it takes work; else this work is answered."""
+        if self._life is not None and self.state in SERVING:
+            return self._life
+        message = f"the engine is {self.state.value}"
+        self._post(Failed(key=key, code="engine_unavailable", message=message))
+        return None
 
     async def _run(self) -> None:
         while self.state is State.STARTING:
@@ -180,3 +251,10 @@ class Supervisor:
     def _forward(self, line: str) -> None:
         if self._log is not None:
             self._log(logging.DEBUG, line)
+
+
+def _errand_bytes(frame: Learn | Restore | Save | Unlearn) -> bytes:
+    if not is_errand(frame.key):
+        message = f"{frame.key!r} is no key of an errand"
+        raise ValueError(message)
+    return encode_checked(frame)

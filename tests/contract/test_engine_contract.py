@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from edged.engine.events import EngineDied, EngineUp
+from edged.engine.events import EngineDied, EngineUp, LostRun
 from edged.engine.frames import Delta, Done, Failed, Message, Pace, Prefill
 from edged.engine.life import Timeouts
 from edged.engine.lifecycle import State
@@ -206,7 +206,7 @@ def test_killed_while_idle(child: Settings, name: str) -> None:
             assert supervisor.pid is not None
             os.kill(supervisor.pid, signal.Signals[name])
             died = await survives(pair, name, "idle")
-            assert (died.key, died.tokens_done) == (None, 0)
+            assert died.runs == ()
             await desk.until(EngineUp)
             supervisor.submit(prompt())
             assert isinstance(await desk.outcome(), Done)
@@ -226,9 +226,9 @@ def test_killed_in_decode(slow: Settings, name: str) -> None:
             assert supervisor.pid is not None
             os.kill(supervisor.pid, signal.Signals[name])
             died = await survives(pair, name, "decode")
-            assert died.key == "k"
-            deltas = [e for e in desk.events if isinstance(e, Delta)]
-            assert died.tokens_done == sum(e.tokens for e in deltas) >= 1
+            tokens = sum(e.tokens for e in desk.events if isinstance(e, Delta))
+            assert died.runs == (LostRun(key="k", during="decode", tokens_done=tokens),)
+            assert tokens >= 1
             await desk.until(EngineUp)
             supervisor.pace(Pace(threads=1, threads_batch=1))
             supervisor.submit(prompt(key="k2", max_tokens=2))
@@ -246,7 +246,7 @@ def test_killed_in_prefill(tmp_path: Path, name: str) -> None:
             supervisor, desk = pair
             supervisor.submit(prompt())
             died = await survives(pair, name, "prefill")
-            assert (died.key, died.tokens_done) == ("k", 0)
+            assert died.runs == (LostRun(key="k", during="prefill", tokens_done=0),)
             await desk.until(EngineUp)
             supervisor.submit(prompt())
             assert isinstance(await desk.outcome(), Done)
@@ -264,7 +264,7 @@ def test_killed_while_loading(child: Settings, name: str) -> None:
                 await asyncio.sleep(0)
             os.kill(pid, signal.Signals[name])
             died = await survives(pair, name, "load")
-            assert died.key is None
+            assert died.runs == ()
             await desk.until(EngineUp)
 
     asyncio.run(body())

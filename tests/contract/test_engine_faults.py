@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from edged.engine.events import EngineDied, EngineUp
+from edged.engine.events import EngineDied, EngineUp, LostRun
 from edged.engine.frames import Delta, Done, Pace, Prefill
 from tests.engine.harness import POCKET, engine, load, prompt, real
 
@@ -84,7 +84,7 @@ def test_a_file_truncated_under_the_running_child(copy: Path) -> None:
             os.truncate(copy, 4096)
             supervisor.submit(prompt())
             died = await desk.until(EngineDied)
-            assert (died.reason, died.key) == ("SIGBUS", "k")
+            assert (died.reason, [run.key for run in died.runs]) == ("SIGBUS", ["k"])
 
     asyncio.run(body())
 
@@ -104,7 +104,8 @@ def test_cancel_and_a_kill_in_a_slow_prefill() -> None:
             assert supervisor.pid is not None
             os.kill(supervisor.pid, signal.SIGSEGV)
             died = await desk.until(EngineDied)
-            assert (died.signal, died.during, died.tokens_done) == ("SIGSEGV", "prefill", 0)
+            assert (died.signal, died.during) == ("SIGSEGV", "prefill")
+            assert died.runs == (LostRun(key="k", during="prefill", tokens_done=0),)
             await desk.until(EngineUp)
 
     asyncio.run(body())

@@ -9,7 +9,7 @@ from edged.daemon.handling import Handling
 from edged.daemon.items import DrainOver, Stop, Tick
 from edged.daemon.notes import Notes
 from edged.engine import frames
-from edged.engine.events import EngineDied
+from edged.engine.events import EngineDied, LostRun
 from edged.engine.lifecycle import State
 from edged.mqtt import packet
 from edged.mqtt.packet import Incoming
@@ -181,8 +181,7 @@ def test_a_death_answers_the_request_in_hand() -> None:
         reason="SIGSEGV",
         message="",
         during="decode",
-        key=key,
-        tokens_done=0,
+        runs=(LostRun(key=key, during="decode", tokens_done=0),),
         retry_in=1.0,
     )
     (reply,) = [e for e in desk.take(died) if isinstance(e, effects.SendReply)]

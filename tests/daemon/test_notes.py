@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edged.daemon.notes import Notes
-from edged.engine.events import EngineDied, EngineUp
+from edged.engine.events import EngineDied, EngineUp, LostRun
 from edged.engine.frames import Load, Ready
 from edged.mqtt.packet import Disconnected
 from edged.serving.effects import Finished, Noted
@@ -80,8 +80,7 @@ def died(retry_in: float | None) -> EngineDied:
         reason="SIGSEGV",
         message="last words with a prompt",
         during="decode",
-        key="k",
-        tokens_done=3,
+        runs=(LostRun(key="k", during="decode", tokens_done=3),),
         retry_in=retry_in,
     )
 

@@ -1,7 +1,7 @@
-"""A child that speaks the real frames and does what a script says: `fake_engine.py SCRIPT FD`.
+"""A child that speaks the real frames and does what a script says: `fake_engine.py SCRIPT FD SIDE`.
 
-The script is a JSON object; see `Script`. Without faults it answers with the words of the last
-message, honours cancel, max_tokens and pace, and counts one token per word.
+The script is a JSON object; see `fake_script`. Without faults it answers with the words of the last
+message, honours cancel, max_tokens, priority and pace, and counts one token per word.
 """
 
 from __future__ import annotations
@@ -13,105 +13,106 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+# It is started by path, from anywhere.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from edged.engine import codec, frames
 from edged.engine.worker import guard
 from edged.engine.worker.channel import BEAT_S, Channel
+from tests.engine.fake_errands import Errands
+from tests.engine.fake_script import Fault, Script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOREVER_S = 1e6
-
-
-class Fault(msgspec.Struct, forbid_unknown_fields=True):
-    """Something to go wrong.
-
-    Attributes:
-        at: The phase; `idle` is right after Ready.
-        do: What goes wrong; `value` is the signal's name, the exit code, or the lines of stderr.
-        token: In prefill the chunk and in decode the token before which it happens.
-        times: In so many lives (counted in SCRIPT.lives); 0 means in every one.
-        match: Only for a prompt that contains this.
-    """
-
-    at: Literal["load", "idle", "prefill", "decode"]
-    do: Literal[
-        "signal",
-        "exit",
-        "hang",
-        "garbage",
-        "huge",
-        "half",
-        "unknown_key",
-        "second_ready",
-        "bad_field",
-        "stderr",
-        "close",
-        "fail",
-    ]
-    value: str | int = 0
-    token: int = 0
-    times: int = 0
-    match: str = ""
-
-
-class Script(msgspec.Struct, forbid_unknown_fields=True):
-    """Milliseconds are slept, not computed; `tokens` 0 means as many as the answer has words."""
-
-    load_ms: float = 0.0
-    load_failed: tuple[str, str] | None = None
-    n_ctx: int = 2048
-    prefill_ms: float = 0.0
-    prefill_chunks: int = 1
-    ms_per_token: float = 0.0
-    tokens: int = 0
-    answer: str | None = None
-    echo: bool = False
-    ignore_cancel: bool = False
-    faults: tuple[Fault, ...] = ()
+ENDED = object()
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
     """The run was cancelled."""
 
 
+class Run:
+    """One request; each `next` of `steps` is a turn of it."""
+
+    def __init__(self, request: frames.Generate) -> None:
+        self.request = request
+        self.key = request.key
+        self.prompt = "\n".join(message.content for message in request.messages)
+        self.words = self.prompt.split()
+        self.cancelled = False
+        self.began = time.monotonic()
+        self.steps: Iterator[None] = iter(())
+
+
 class FakeEngine:
-    def __init__(self, channel: Channel, sock: socket.socket, script: Script, life: int) -> None:
+    def __init__(
+        self, channel: Channel, sock: socket.socket, side: socket.socket, script: Script, life: int
+    ) -> None:
         self._channel = channel
         self._sock = sock
         self._script = script
         self._life = life
-        self._key = ""
-        self._prompt = ""
         self._idle_share = 0.0
-        self._inbox: deque[frames.ToChild] = deque()
         self._load: frames.Load | None = None
+        self._streams = 1
+        self._runs: dict[str, Run] = {}
+        self._errands = Errands(channel, side, self._read_lesson)
 
     def run(self) -> None:
+        while self._load is None:
+            self._look(None)
+        self._start(self._load)
         while True:
             # Read all before acting on one: a Cancel may come together with its Generate.
-            self._inbox.extend(self._channel.receive(None))
-            while self._inbox:
-                self._handle(self._inbox.popleft())
+            self._look(0.0 if self._runs or self._errands.pending else None)
+            self._errands.perform(alone=not self._runs)
+            for run in self._turn():
+                if next(run.steps, ENDED) is ENDED:
+                    del self._runs[run.key]
+
+    def _turn(self) -> list[Run]:
+        """Those that compute, the urgent first, and those that are to end."""
+        order = sorted(self._runs.values(), key=lambda run: run.request.priority)
+        return [run for n, run in enumerate(order) if n < self._streams or run.cancelled]
+
+    def _look(self, timeout_s: float | None) -> None:
+        for frame in self._channel.receive(timeout_s):
+            self._handle(frame)
 
     def _handle(self, frame: frames.ToChild) -> None:
         match frame:
             case frames.Load():
-                self._start(frame)
+                self._load = frame
             case frames.Generate():
-                self._generate(frame)
+                self._admit(Run(frame))
             case frames.Pace():
                 self._idle_share = frame.idle_share
             case frames.Quit():
                 sys.exit(0)
-            case frames.Cancel():
+            case frames.Cancel(key=key) if key in self._runs and not self._script.ignore_cancel:
+                self._runs[key].cancelled = True
+            case frames.Learn() | frames.Restore() | frames.Save() | frames.Unlearn():
+                self._errands.pending.append(frame)
+            case _:
                 pass
 
+    def _admit(self, run: Run) -> None:
+        extra = run.request.priority == 0
+        if len(self._runs) >= self._streams + extra or run.key in self._runs:
+            sys.stderr.write("the daemon broke the protocol: Generate out of order\n")
+            os._exit(2)
+        run.steps = self._answer(run)
+        self._runs[run.key] = run
+
     def _start(self, load: frames.Load) -> None:
-        self._load = load
+        self._streams = self._script.streams or load.streams or 1
         self._sleep(self._script.load_ms / 2e3)
         self._channel.send(frames.Loading(percent=50.0))
         self._fault("load", 0)
@@ -120,12 +121,12 @@ class FakeEngine:
             code, message = self._script.load_failed
             self._channel.send(frames.LoadFailed(code=code, message=message))
             sys.exit(1)
-        self._ready()
+        self._ready(load)
         self._fault("idle", 0)
 
-    def _ready(self) -> None:
+    def _ready(self, load: frames.Load) -> None:
         ready = frames.Ready(
-            n_ctx=min(self._script.n_ctx, self._load.n_ctx if self._load else 2048),
+            n_ctx=min(self._script.n_ctx, load.n_ctx),
             n_ctx_train=self._script.n_ctx,
             n_params=1,
             n_vocab=2,
@@ -133,96 +134,90 @@ class FakeEngine:
             load_ms=self._script.load_ms,
             selftest_ms=0.0,
             system_info="fake",
+            streams=self._streams,
         )
         self._channel.send(ready)
 
-    def _generate(self, request: frames.Generate) -> None:
-        self._key = request.key
-        self._prompt = "\n".join(message.content for message in request.messages)
-        started = time.monotonic()
-        total = len(self._prompt.split())
+    def _answer(self, run: Run) -> Iterator[None]:
+        total = len(run.words)
         if total >= self._script.n_ctx:
             message = f"the prompt has {total} tokens, the context {self._script.n_ctx}"
-            self._fail("prompt_too_long", message)
+            self._fail(run.key, "prompt_too_long", message)
             return
-        words = self._words(request)
+        words = self._answer_words(run.request, run.prompt)
+        cached = self._errands.cached(run.words)
         counted = 0
-        read = started
+        read = run.began
         try:
-            self._prefill(total)
+            yield from self._prefill(run, cached)
             read = time.monotonic()
             for counted, word in enumerate(words):
-                self._fault("decode", counted)
-                self._sleep(self._script.ms_per_token / 1e3 / (1.0 - self._idle_share))
-                self._channel.send(frames.Delta(key=self._key, text=word, tokens=1))
+                self._fault("decode", counted, run.prompt)
+                self._sleep(self._script.ms_per_token / 1e3 / (1.0 - self._idle_share), run)
+                self._channel.send(frames.Delta(key=run.key, text=word, tokens=1))
+                yield
             counted = len(words)
-            self._fault("decode", counted)
+            self._fault("decode", counted, run.prompt)
             reason: Literal["stop", "length", "cancelled"] = (
-                "length" if counted >= request.max_tokens else "stop"
+                "length" if counted >= run.request.max_tokens else "stop"
             )
         except Cancelled:
             reason = "cancelled"
         except RuntimeError as error:
-            self._fail("decode", str(error))
+            self._fail(run.key, "decode", str(error))
             return
-        ended = time.monotonic()
         self._channel.send(
             frames.Done(
-                key=self._key,
+                key=run.key,
                 finish_reason=reason,
                 prompt_tokens=total,
-                cached_tokens=0,
+                cached_tokens=cached,
                 completion_tokens=counted,
-                prompt_ms=(read - started) * 1e3,
-                predicted_ms=(ended - read) * 1e3,
-                ttft_ms=(read - started) * 1e3 + self._script.ms_per_token,
+                prompt_ms=(read - run.began) * 1e3,
+                predicted_ms=(time.monotonic() - read) * 1e3,
+                ttft_ms=(read - run.began) * 1e3 + self._script.ms_per_token,
             )
         )
 
-    def _words(self, request: frames.Generate) -> list[str]:
-        text = self._prompt if self._script.echo else request.messages[-1].content
+    def _answer_words(self, request: frames.Generate, prompt: str) -> list[str]:
+        text = prompt if self._script.echo else request.messages[-1].content
         text = text if self._script.answer is None else self._script.answer
         words = [word + " " for word in text.split()] or ["? "]
         count = self._script.tokens or len(words)
         return list(itertools.islice(itertools.cycle(words), min(count, request.max_tokens)))
 
-    def _prefill(self, total: int) -> None:
-        chunks = self._script.prefill_chunks
+    def _prefill(self, run: Run, cached: int) -> Iterator[None]:
+        chunks, total = self._script.prefill_chunks, len(run.words)
+        unread = total - cached
         for chunk in range(chunks):
-            self._fault("prefill", chunk)
-            self._sleep(self._script.prefill_ms / chunks / 1e3)
-            done = total * (chunk + 1) // chunks
-            self._channel.send(frames.Prefill(key=self._key, done=done, total=total))
+            self._fault("prefill", chunk, run.prompt)
+            self._sleep(self._script.prefill_ms * unread / max(total, 1) / chunks / 1e3, run)
+            done = cached + unread * (chunk + 1) // chunks
+            self._channel.send(frames.Prefill(key=run.key, done=done, total=total))
+            yield
 
-    def _fail(self, code: str, message: str) -> None:
-        self._channel.send(frames.Failed(key=self._key, code=code, message=message))
+    def _read_lesson(self, chunk: int, chunks: int, text: str) -> None:
+        self._fault("learn", chunk, text)
+        self._sleep(self._script.learn_ms / chunks / 1e3)
 
-    def _sleep(self, seconds: float) -> None:
+    def _fail(self, key: str, code: str, message: str) -> None:
+        self._channel.send(frames.Failed(key=key, code=code, message=message))
+
+    def _sleep(self, seconds: float, run: Run | None = None) -> None:
         """Sleep in slices, attending to frames and beating like the real one."""
         until = time.monotonic() + seconds
         while True:
-            left = until - time.monotonic()
-            self._inbox.extend(self._channel.receive(max(0.0, min(left, BEAT_S))))
-            while self._inbox:
-                self._attend(self._inbox.popleft())
+            self._look(max(0.0, min(until - time.monotonic(), BEAT_S)))
+            if run is not None and run.cancelled:
+                raise Cancelled
             if time.monotonic() >= until:
                 return
-            self._channel.send(frames.Beat())
+            if time.monotonic() - self._channel.sent_at >= BEAT_S:
+                self._channel.send(frames.Beat())
 
-    def _attend(self, frame: frames.ToChild) -> None:
-        match frame:
-            case frames.Quit():
-                sys.exit(0)
-            case frames.Pace():
-                self._idle_share = frame.idle_share
-            case frames.Cancel(key=key) if key == self._key and not self._script.ignore_cancel:
-                raise Cancelled
-            case _:
-                pass
-
-    def _fault(self, at: str, token: int) -> None:
+    def _fault(self, at: str, token: int, prompt: str = "") -> None:
         for fault in self._script.faults:
-            due = (fault.at, fault.token) == (at, token) and fault.match in self._prompt
+            due = (fault.at, fault.token) == (at, token) and fault.match in prompt
             if due and (fault.times == 0 or self._life <= fault.times):
                 self._misbehave(fault)
 
@@ -247,15 +242,18 @@ class FakeEngine:
 
     def _lie(self, kind: str) -> None:
         delta = codec.encode(frames.Delta(key="nobody", text="", tokens=1))
+        saved = codec.encode(frames.Saved(key=frames.ERRAND, size=1))
         body = b'{"t":"Delta","key":"k","text":"\\ud800","tokens":-1}'
         if kind == "second_ready":
-            self._ready()
+            assert self._load is not None
+            self._ready(self._load)
             return
         lies = {
             "garbage": b"HTTP/1.1 200 OK\r\n\r\n",
             "huge": b"\xff\xff\xff\xff" + b"x" * 1000,
             "half": delta[: len(delta) // 2],
             "unknown_key": delta,
+            "unknown_errand": saved,
             "bad_field": codec.HEADER.pack(len(body)) + body,
         }
         self._sock.sendall(lies[kind])
@@ -280,10 +278,10 @@ def count_life(script: Path) -> int:
 
 def main() -> None:
     path = Path(sys.argv[1])
-    sock = socket.socket(fileno=int(sys.argv[2]))
+    sock, side = (socket.socket(fileno=int(number)) for number in sys.argv[2:4])
     guard.protect(sock)
     script = msgspec.json.decode(path.read_bytes(), type=Script)
-    FakeEngine(Channel(sock), sock, script, count_life(path)).run()
+    FakeEngine(Channel(sock), sock, side, script, count_life(path)).run()
 
 
 if __name__ == "__main__":

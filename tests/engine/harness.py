@@ -93,6 +93,17 @@ class Desk:
         """The end of the run."""
         return await self.until(Done | Failed | EngineDied)  # type: ignore[arg-type]
 
+    async def ends(self, *keys: str) -> dict[str, Done | Failed]:
+        """How these runs ended, in whatever order they do; each once."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                found = [e for e in self.events if isinstance(e, Done | Failed) and e.key in keys]
+                if len(found) >= len(keys):
+                    assert sorted(e.key for e in found) == sorted(keys)
+                    return {e.key: e for e in found}
+                self._news.clear()
+                await self._news.wait()
+
     def text(self, key: str = "k") -> str:
         return "".join(e.text for e in self.events if isinstance(e, Delta) and e.key == key)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edged.engine.events import EngineDied, EngineUp
+from edged.engine.events import EngineDied, EngineUp, LostRun
 from edged.engine.frames import Delta, Done, Failed
 from edged.engine.life import Timeouts
 from edged.engine.lifecycle import State
@@ -55,7 +55,8 @@ def test_a_hang_after_some_tokens(tmp_path: Path) -> None:
         async with engine(settings) as (supervisor, desk):
             supervisor.submit(prompt("a b c d"))
             died = await desk.until(EngineDied)
-            assert (died.during, died.tokens_done, died.key) == ("decode", 2, "k")
+            assert died.during == "decode"
+            assert died.runs == (LostRun(key="k", during="decode", tokens_done=2),)
             await served_again(supervisor, desk)
 
     asyncio.run(body())
@@ -72,7 +73,7 @@ def test_cancel_of_a_stopped_process(tmp_path: Path) -> None:
             os.kill(supervisor.pid, signal.SIGSTOP)
             supervisor.cancel("k")
             died = await desk.until(EngineDied)
-            assert (died.reason, died.key) == ("stalled", "k")
+            assert (died.reason, [run.key for run in died.runs]) == ("stalled", ["k"])
 
     asyncio.run(body())
 
@@ -128,7 +129,8 @@ def test_half_a_frame_then_exit(tmp_path: Path) -> None:
         async with engine(script(tmp_path, faults=faults)) as (supervisor, desk):
             supervisor.submit(prompt("a b c"))
             died = await desk.until(EngineDied)
-            assert (died.reason, died.code, died.tokens_done) == ("bad_frame", 0, 1)
+            assert (died.reason, died.code) == ("bad_frame", 0)
+            assert [run.tokens_done for run in died.runs] == [1]
             await served_again(supervisor, desk)
 
     asyncio.run(body())
