@@ -21,6 +21,7 @@ _MAX_UBATCH = 512
 _MAX_SEQUENCES = 255
 # Whole states kept of a recurrent model; each is as large as the one a run works on.
 _KEPT_STATES = 8
+_LESSON = 1  # a prefix that is read while nobody asks
 _URGENT = 1  # one run more than streams, for who cannot wait
 _KV_TYPES = MappingProxyType({"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0})
 _FLASH = MappingProxyType(
@@ -56,7 +57,8 @@ class Context:
         trained = model.n_ctx_train if model.n_ctx_train > 0 else load.n_ctx
         self.n_ctx = min(load.n_ctx, trained)
         self.slots = streams + _URGENT
-        self.sequences = self.slots + _KEPT_STATES if model.recurrent else _MAX_SEQUENCES
+        self.runs = self.slots + _LESSON
+        self.sequences = self.runs + _KEPT_STATES if model.recurrent else _MAX_SEQUENCES
         self._model = model
         # The urgent one finds its room among the prefixes, so there is at least as much of that.
         cells = streams * self.n_ctx + max(load.prefix_tokens, self.n_ctx)
@@ -70,9 +72,9 @@ class Context:
         params.n_ctx = cells
         params.n_batch = load.n_batch + self.slots
         params.n_ubatch = min(params.n_batch, _MAX_UBATCH + self.slots)
-        # Sequences that share one unified cache are not counted here, or each would cost buffers.
-        params.n_seq_max = self.sequences if self._model.recurrent else self.slots
-        params.n_outputs_max = params.n_seq_max + 1
+        # In a unified cache those that are only kept need not be counted, and cost no buffers.
+        params.n_seq_max = self.sequences if self._model.recurrent else self.runs
+        params.n_outputs_max = params.n_seq_max
         params.kv_unified = True
         params.n_threads = load.threads
         params.n_threads_batch = load.threads_batch

@@ -59,7 +59,7 @@ class Desk:
         self._channel = channel
         self._prompter = prompter
         self._pacing = pacing
-        self._prefixes = Prefixes(context.memory, context.n_cells, context.sequences)
+        self._prefixes = Prefixes(context.memory, context.n_cells, context.runs, context.sequences)
         self._stepper = Stepper(context, self._prefixes, pacing, abort)
         self._reading: list[Reading] = []
         self.runs = Runs(streams, context.slots)

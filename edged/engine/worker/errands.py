@@ -105,7 +105,7 @@ class Errands:
                 self._fail(errand.key, error.code, str(error))
             except ErrandError as error:
                 self._fail(errand.key, error.code, str(error))
-            except OSError as error:
+            except (OSError, ValueError) as error:  # mmap of an empty file is the latter
                 self._fail(errand.key, "io", str(error))
 
     def drop_lesson(self, code: str, message: str) -> None:
@@ -125,8 +125,7 @@ class Errands:
             return
         if not lesson.reading:
             self.lesson = None
-            self._prefixes.keep(lesson.sequence, lesson.key)
-            self._learned(lesson.key, lesson.prompt, lesson.cached, now - lesson.began)
+            self._keep(lesson.sequence, lesson.key, lesson.cached, now - lesson.began)
         elif now - lesson.told_at >= _PROGRESS_S:
             lesson.told_at = now
             total = len(lesson.prompt)
@@ -154,21 +153,21 @@ class Errands:
     def _save(self, errand: Save) -> None:
         target = self._descriptor()
         try:
-            sequence = self._prefixes.find(errand.key)
-            if sequence is None:
+            if not self._prefixes.named(errand.key):
                 _refuse("unknown", "no such prefix")
             with mmap.mmap(target, 0) as view:
-                size = self._write(view, sequence)
+                size = self._write(view, errand.key)
         finally:
             os.close(target)
         self._channel.send(Saved(key=errand.key, size=size))
 
-    def _write(self, view: mmap.mmap, sequence: int) -> int:
-        head = _head(self._prefixes.tokens(sequence))
-        if len(view) < len(head) + self._memory.state_bytes(sequence):
-            _refuse("too_small", f"{len(view)} bytes")
-        view[: len(head)] = head
-        written = self._memory.save(sequence, view, len(head))
+    def _write(self, view: mmap.mmap, key: str) -> int:
+        head = _head(self._prefixes.named(key))
+        with self._prefixes.borrowed(key) as sequence:
+            if len(view) < len(head) + self._memory.state_bytes(sequence):
+                _refuse("too_small", f"{len(view)} bytes")
+            view[: len(head)] = head
+            written = self._memory.save(sequence, view, len(head))
         if not written:
             _refuse("save", "llama.cpp wrote no state")
         return len(head) + written
@@ -183,8 +182,7 @@ class Errands:
                 sequence = self._read(view, errand, tokens)
         finally:
             os.close(source)
-        self._prefixes.keep(sequence, errand.key)
-        self._learned(errand.key, tokens, len(tokens), time.monotonic() - began)
+        self._keep(sequence, errand.key, len(tokens), time.monotonic() - began)
 
     def _read(self, view: mmap.mmap, errand: Restore, tokens: list[int]) -> int:
         head = _head(tokens)
@@ -212,9 +210,13 @@ class Errands:
             _refuse("no_descriptor", "none came")
         return descriptors[0]
 
-    def _learned(self, key: str, tokens: list[int], cached: int, seconds: float) -> None:
-        sequence = self._prefixes.find(key)
-        state = 0 if sequence is None else self._memory.state_bytes(sequence)
+    def _keep(self, sequence: int, key: str, cached: int, seconds: float) -> None:
+        if not self._prefixes.keep(sequence, key, time.monotonic()):
+            self._fail(key, "no_room", "everything that is kept has a name already")
+            return
+        tokens = self._prefixes.named(key)
+        with self._prefixes.borrowed(key) as borrowed:
+            state = self._memory.state_bytes(borrowed)
         learned = Learned(
             key=key,
             tokens=len(tokens),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from edged.engine.frames import (
     Beat,
     Cancel,
-    Frame,
     Generate,
     Learn,
     Load,
@@ -82,8 +81,11 @@ class Worker:
             self._advance(desk)
 
     def _open(self, load: Load) -> Desk:
-        desk, ready = open_desk(load, self._channel, self._side, self._progress, self._abort)
-        self._send_unless_broken(ready)
+        try:
+            desk, ready = open_desk(load, self._channel, self._side, self._progress, self._abort)
+        finally:
+            self._raise_if_broken()
+        self._channel.send(ready)
         self._desk = desk
         early, self._early = self._early, []
         for frame in early:
@@ -97,8 +99,7 @@ class Worker:
         began = time.monotonic()
         self._interrupted = False
         computed = desk.advance()
-        if self._broken is not None:
-            raise self._broken
+        self._raise_if_broken()
         if computed and self._idle_ratio:
             self._rest(desk, time.monotonic() - began)
 
@@ -168,10 +169,9 @@ class Worker:
             self._channel.send(Loading(percent=min(100.0, max(0.0, done * 100.0))))
             self._look(now)
 
-    def _send_unless_broken(self, frame: Frame) -> None:
+    def _raise_if_broken(self) -> None:
         if self._broken is not None:
             raise self._broken
-        self._channel.send(frame)
 
     # Pace.
 

@@ -7,12 +7,13 @@ what is counted here is what llama.cpp has. Nothing but this file copies, trims 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edged.engine.worker.radix import Match, Radix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 # After so many seconds without use a prefix counts half: a house asks in mornings and evenings,
 # and a conversation goes on within minutes or not at all.
@@ -48,13 +49,12 @@ class Lease(NamedTuple):
 
 
 class _Entry:
-    """One sequence in use: of a run (`running`), or kept."""
+    """One sequence in use, of a run or kept."""
 
-    __slots__ = ("hits", "key", "loose", "running", "shared", "tokens", "used_at")
+    __slots__ = ("hits", "key", "loose", "shared", "tokens", "used_at")
 
-    def __init__(self, tokens: list[int], now: float, *, running: bool) -> None:
+    def __init__(self, tokens: list[int], now: float) -> None:
         self.tokens = tokens
-        self.running = running
         self.shared = 0  # tokens that the tree knows of
         self.loose = 0  # cells that the tree does not count
         self.key: str | None = None
@@ -68,13 +68,16 @@ class Prefixes:
     Args:
         memory: Of the context.
         cells: Tokens it has room for.
-        sequences: Sequences it can tell apart.
+        runs: The sequences below this number can be computed.
+        sequences: Those from `runs` on to this number can only be kept.
     """
 
-    def __init__(self, memory: Memory, cells: int, sequences: int) -> None:
+    def __init__(self, memory: Memory, cells: int, runs: int, sequences: int) -> None:
         self._memory = memory
         self._cells = cells
-        self._free = list(range(sequences - 1, -1, -1))
+        self._free = list(range(runs - 1, -1, -1))
+        self._shelves = list(range(sequences - 1, runs - 1, -1))
+        self._runs = runs
         self._tree = Radix()
         self._entries: dict[int, _Entry] = {}
         self._keys: dict[str, int] = {}
@@ -88,19 +91,16 @@ class Prefixes:
     @property
     def kept(self) -> int:
         """Sequences that are kept and do not run."""
-        return sum(not entry.running for entry in self._entries.values())
+        return sum(sequence >= self._runs for sequence in self._entries)
 
-    def tokens(self, sequence: int) -> list[int]:
-        """What a sequence holds; not to be changed."""
-        return self._entries[sequence].tokens
+    def named(self, key: str) -> list[int]:
+        """The tokens that are kept under a key; empty if none are."""
+        kept = self._keys.get(key)
+        return [] if kept is None else self._entries[kept].tokens
 
     def known(self, prompt: Sequence[int]) -> int:
         """Tokens of a prompt that `open` would find, at this moment."""
         return self._match(prompt[:-1]).length
-
-    def find(self, key: str) -> int | None:
-        """The sequence that is kept under a key."""
-        return self._keys.get(key)
 
     # A run, from its first token to its last.
 
@@ -112,7 +112,7 @@ class Prefixes:
         Returns:
             None if all sequences run.
         """
-        if not self._sequence_free(now):
+        if not self._free:
             return None
         match = self._match(prompt[:-1])
         sequence = self._free.pop()
@@ -122,7 +122,7 @@ class Prefixes:
             source.used_at = now
             self._memory.copy(match.holder, sequence, 0, match.length)
         tokens = list(prompt[: match.length])
-        self._entries[sequence] = entry = _Entry(tokens, now, running=True)
+        self._entries[sequence] = entry = _Entry(tokens, now)
         if self._memory.partial:
             self._tree.insert(sequence, tokens)
             entry.shared = match.length
@@ -149,46 +149,49 @@ class Prefixes:
         A recurrent state is past it already, so that is shared only when the run ends.
         """
         entry = self._entries[sequence]
-        if entry.shared < len(entry.tokens) and (self._memory.partial or not entry.running):
+        if self._memory.partial and entry.shared < len(entry.tokens):
             self._settle(sequence, entry)
 
     def checkpoint(self, sequence: int, now: float) -> None:
-        """Keep what a running sequence holds at this moment, if there is a sequence to spare."""
+        """Keep what a running sequence holds at this moment, unless it is kept already."""
+        self.share(sequence)
         tokens = self._entries[sequence].tokens
-        if self._match(tokens).length == len(tokens) or not self._sequence_free(now):
-            return
-        kept = self._free.pop()
-        self._memory.copy(sequence, kept, 0, len(tokens))
-        self._entries[kept] = entry = _Entry(list(tokens), now, running=False)
-        self._settle(kept, entry)
+        if self._match(tokens).length < len(tokens):
+            self._shelve(sequence, _Entry(list(tokens), now), now)
 
     def close(self, sequence: int, now: float) -> None:
         """A run ended; what it holds is kept unless others hold it all."""
         entry = self._entries[sequence]
-        entry.running = False
         entry.used_at = now
         self.share(sequence)
-        if not entry.tokens or self._spare(sequence):
-            self._remove(sequence)
-        elif self._memory.partial:
-            for other in self._tree.beginnings(sequence):
-                if not self._entries[other].running and self._entries[other].key is None:
-                    self._remove(other)
+        if not self._held_elsewhere(sequence, entry):
+            kept = self._shelve(sequence, entry, now)
+            if kept is not None and self._memory.partial:
+                self._clear_beginnings(kept)
+        self._leave(sequence)
 
     def abandon(self, sequence: int) -> None:
         """A run failed: nothing that only it holds is to be trusted."""
-        self._remove(sequence)
+        self._leave(sequence)
 
     # What is kept for a name.
 
-    def keep(self, sequence: int, key: str) -> None:
-        """Keep a closed or running sequence under a key, whatever else has to go."""
+    def keep(self, sequence: int, key: str, now: float) -> bool:
+        """End a run and keep what it holds under a key, whatever else has to go.
+
+        Returns:
+            False if everything that is kept has a name already and there is no place.
+        """
         self.release(key)
         entry = self._entries[sequence]
-        entry.running = False
+        entry.used_at = now
         self.share(sequence)
-        entry.key = key
-        self._keys[key] = sequence
+        kept = self._shelve(sequence, entry, now)
+        self._leave(sequence)
+        if kept is not None:
+            self._entries[kept].key = key
+            self._keys[key] = kept
+        return kept is not None
 
     def release(self, key: str) -> None:
         """What was kept under this key may go as any other."""
@@ -196,7 +199,23 @@ class Prefixes:
         if sequence is not None:
             self._entries[sequence].key = None
             if self._spare(sequence):
-                self._remove(sequence)
+                self._leave(sequence)
+
+    @contextmanager
+    def borrowed(self, key: str) -> Iterator[int]:
+        """What is kept under a key, as a sequence that llama.cpp computes and saves.
+
+        Raises:
+            LookupError: Nothing is kept under it, or all sequences run.
+        """
+        kept = self._keys[key]
+        sequence = self._free.pop()
+        self._memory.copy(kept, sequence, 0, len(self._entries[kept].tokens))
+        try:
+            yield sequence
+        finally:
+            self._memory.drop(sequence)
+            self._free.append(sequence)
 
     # Room.
 
@@ -216,10 +235,10 @@ class Prefixes:
         return self._evict(now)
 
     def _evict(self, now: float) -> bool:
-        idle = [s for s, entry in self._entries.items() if not entry.running]
+        idle = [sequence for sequence in self._entries if sequence >= self._runs]
         if not idle:
             return False
-        self._remove(min(idle, key=lambda sequence: self._value(sequence, now)))
+        self._leave(min(idle, key=lambda sequence: self._value(sequence, now)))
         return True
 
     def _value(self, sequence: int, now: float) -> tuple[bool, float]:
@@ -233,9 +252,6 @@ class Prefixes:
 
     def _match(self, prompt: Sequence[int]) -> Match:
         return self._tree.match(prompt) if self._memory.partial else self._tree.match_whole(prompt)
-
-    def _sequence_free(self, now: float) -> bool:
-        return bool(self._free) or self._evict(now)
 
     def _loosen(self, entry: _Entry, count: int) -> None:
         entry.loose += count
@@ -257,19 +273,42 @@ class Prefixes:
         self._tree.insert(sequence, entry.tokens)
         entry.shared = len(entry.tokens)
 
-    def _remove(self, sequence: int) -> None:
+    def _shelve(self, sequence: int, entry: _Entry, now: float) -> int | None:
+        """Keep what a run holds in a sequence of its own; None if there is no place for it."""
+        if not self._shelves and not self._evict(now):
+            return None
+        kept = self._shelves.pop()
+        self._memory.copy(sequence, kept, 0, len(entry.tokens))
+        self._entries[kept] = mine = _Entry(list(entry.tokens), now)
+        mine.hits, mine.shared = entry.hits, entry.shared
+        self._settle(kept, mine)
+        return kept
+
+    def _leave(self, sequence: int) -> None:
+        """Let a sequence go, and with it what nobody else holds."""
         entry = self._entries.pop(sequence)
         self._loosen(entry, -entry.loose)
         if entry.key is not None:
             del self._keys[entry.key]
         self._tree.remove(sequence)
         self._memory.drop(sequence)
-        self._free.append(sequence)
+        (self._free if sequence < self._runs else self._shelves).append(sequence)
+
+    def _held_elsewhere(self, sequence: int, entry: _Entry) -> bool:
+        """Whether nothing is lost when this run goes."""
+        if self._memory.partial:
+            return not entry.tokens or self._tree.covered(sequence)
+        return self._match(entry.tokens).length == len(entry.tokens)
 
     def _spare(self, sequence: int) -> bool:
-        """Whether nothing is lost with it: another holds the same and more, or ends there too."""
-        if self._entries[sequence].key is not None:
-            return False
+        """Whether nothing is lost with what was kept: others hold the same and more."""
         if self._memory.partial:
             return self._tree.covered(sequence)
         return self._tree.ends_elsewhere(sequence)
+
+    def _clear_beginnings(self, sequence: int) -> None:
+        """Let go what a longer one makes needless."""
+        for other in self._tree.beginnings(sequence):
+            entry = self._entries[other]
+            if other >= self._runs and entry.key is None:
+                self._leave(other)
