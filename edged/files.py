@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from typing import TYPE_CHECKING
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 from edged.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+_TEMP = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 _CHUNK = 1 << 20  # bytes asked of the kernel at a time
 
 
@@ -42,12 +45,13 @@ def read_bounded(path: Path, limit: int) -> bytes:
         os.close(handle)
 
 
-def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview], mode: int = 0o600) -> None:
     """Replace the file by one with these bytes, or leave it as it was.
 
     Args:
         path: A regular file or nothing; its folder must exist.
-        data: All of the new content.
+        data: All of the new content, as a whole or in pieces; what taking a piece raises leaves
+            here as it is, and nothing is replaced.
         mode: Permission bits of the new file, whatever the umask.
 
     Raises:
@@ -58,7 +62,7 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
         _refuse_special(path)
         temp = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         try:
-            _write_temp(temp, data, mode)
+            _write_temp(temp, [data] if isinstance(data, bytes) else data, mode)
             os.replace(temp, path)  # noqa: PTH105 - tests break each call of this one module
         except BaseException:
             with contextlib.suppress(OSError):
@@ -69,6 +73,21 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise
     except (OSError, ValueError) as error:
         raise _fault(path, "cannot be written", error) from error
+
+
+def sweep(folder: Path) -> int:
+    """Remove what `write_atomic` left in a folder when it was killed; returns how many files.
+
+    Raises:
+        StorageError: The folder cannot be read, or a file in it cannot be removed.
+    """
+    try:
+        stale = [entry.path for entry in os.scandir(folder) if _TEMP.fullmatch(entry.name)]
+        for path in stale:
+            os.unlink(path)  # noqa: PTH108 - as above
+    except OSError as error:
+        raise _fault(folder, "cannot be cleaned", error) from error
+    return len(stale)
 
 
 def sync_folder(folder: Path) -> None:
@@ -99,13 +118,14 @@ def _refuse_special(path: Path) -> None:
         raise _fault(path, "is not a regular file, so it is not replaced")
 
 
-def _write_temp(temp: Path, data: bytes, mode: int) -> None:
+def _write_temp(temp: Path, pieces: Iterable[bytes | memoryview], mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(temp, flags, 0o600)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
         os.fchmod(handle, mode)
         os.fsync(handle)  # before the rename, else a power cut can leave a file of NULs
     finally:

@@ -9,9 +9,10 @@ import pytest
 
 from edged import files
 from edged.errors import StorageError
-from edged.files import read_bounded, write_atomic
+from edged.files import read_bounded, sweep, write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CALLS = ("open", "lstat", "write", "fchmod", "fsync", "close", "replace", "unlink")
@@ -108,6 +109,45 @@ def test_a_short_write_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "write", lambda handle, data: real(handle, bytes(data[:7])))
     write_atomic(tmp_path / "a", OLD)
     assert (tmp_path / "a").read_bytes() == OLD
+
+
+def test_pieces_become_one_file(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a", [b"one", memoryview(b"two"), b"", b"three"])
+    assert (tmp_path / "a").read_bytes() == b"onetwothree"
+
+
+def test_a_piece_that_does_not_come_leaves_the_old_file(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield NEW
+        message = "asked to stop"
+        raise StorageError(message)
+
+    path = tmp_path / "a"
+    write_atomic(path, OLD)
+    with pytest.raises(StorageError, match="asked to stop"):
+        write_atomic(path, pieces())
+    assert path.read_bytes() == OLD
+    assert os.listdir(tmp_path) == ["a"]  # noqa: PTH208 - hidden files too
+
+
+def test_what_a_killed_process_left_is_swept_away_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    monkeypatch.setattr(os, "unlink", lambda _: None)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "a", NEW)
+    monkeypatch.undo()
+    for other in ("a.tmp", ".hidden", ".a.123.tmp", "b"):
+        (tmp_path / other).touch()
+    assert len(list(tmp_path.iterdir())) == 5
+    assert sweep(tmp_path) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"a.tmp", ".hidden", ".a.123.tmp", "b"}
+    with pytest.raises(StorageError, match="cannot be cleaned: No such file"):
+        sweep(tmp_path / "none")
 
 
 def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:

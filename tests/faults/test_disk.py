@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,47 +21,18 @@ from tests.faults.kit import (
 from tests.rig.broker import Broker
 from tests.rig.client import TestClient
 from tests.rig.daemon import DaemonProcess
+from tests.rig.disk import fill, remount, small_disk
 from tests.rig.witness import Witness, exactly_one_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
 pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 SCRIPT: Mapping[str, Any] = {"ms_per_token": 20}
 CONFIG: Mapping[str, Any] = {"telemetry": {"state_interval_s": 0.1, "idle_interval_s": 1}}
-SMALL = "size=512k"
 RETRY_S = 45.0  # edged tries the disk again every 30 s
-
-
-@contextmanager
-def small_disk() -> Iterator[Path]:
-    """A tmpfs of our own; skips where nobody may mount."""
-    directory = Path(tempfile.mkdtemp(prefix="edged-disk-"))
-    command = ["mount", "-t", "tmpfs", "-o", SMALL, "tmpfs", str(directory)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        directory.rmdir()
-        pytest.skip("mounting a small tmpfs needs root")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "-l", str(directory)], check=True)
-        directory.rmdir()
-
-
-def fill(disk: Path) -> None:
-    """Leave not one byte."""
-    with (disk / "filler").open("ab", buffering=0) as filler:
-        for size in (65_536, 1):
-            try:
-                while True:
-                    filler.write(b"x" * size)
-            except OSError:
-                continue
-
-
-def remount(disk: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how},{SMALL}", str(disk)], check=True)
 
 
 def fault(kind: str, disk: Path) -> list[str]:
