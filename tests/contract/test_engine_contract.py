@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -14,7 +14,7 @@ from edged.engine.events import EngineDied, EngineUp, LostRun
 from edged.engine.frames import Delta, Done, Failed, Message, Pace, Prefill
 from edged.engine.life import Timeouts
 from edged.engine.lifecycle import State
-from tests.engine.harness import POCKET, Desk, alive, engine, orphan, prompt, real, script
+from tests.engine.harness import CRAWL, ENDLESS, Desk, alive, engine, orphan, prompt, script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,35 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-# Nearly any token is as likely as the end of the text, so that does not come soon.
-ENDLESS: dict[str, Any] = {
-    "max_tokens": 100_000,
-    "temperature": 10.0,
-    "top_k": 0,
-    "top_p": 1.0,
-    "min_p": 0.0,
-}
-
-
-@pytest.fixture(params=["fake", "real"])
-def child(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    if request.param == "real":
-        if not POCKET.exists():
-            pytest.skip("no pocket model")
-        return real()
-    return script(tmp_path, ms_per_token=1, n_ctx=512)
-
-
-@pytest.fixture
-def slow(child: Settings, tmp_path: Path) -> Settings:
-    """The same child, busy for long; the real one is slowed by its pace."""
-    if child.argv[-1].endswith(".json"):
-        return script(tmp_path, ms_per_token=10, n_ctx=512, tokens=100_000)
-    return child
-
-
-CRAWL = Pace(threads=1, threads_batch=1, idle_share=0.95)
-
 
 def test_ready_says_what_it_is(child: Settings) -> None:
     async def body() -> None:
@@ -59,6 +30,7 @@ def test_ready_says_what_it_is(child: Settings) -> None:
             ready = next(e.ready for e in desk.events if isinstance(e, EngineUp))
             assert ready.n_ctx == 512 <= ready.n_ctx_train
             assert ready.n_vocab > 1
+            assert ready.streams == 1
             assert (ready.template, ready.warning) == ("model", "")
             assert supervisor.state is State.READY
 

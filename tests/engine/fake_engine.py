@@ -63,7 +63,7 @@ class FakeEngine:
         self._load: frames.Load | None = None
         self._streams = 1
         self._runs: dict[str, Run] = {}
-        self._errands = Errands(channel, side, self._read_lesson)
+        self._errands = Errands(channel, side, self._read_lesson, script.n_ctx)
 
     def run(self) -> None:
         while self._load is None:

@@ -27,14 +27,20 @@ class Errands:
         channel: Where results go.
         side: Where descriptors come from.
         read: Spends the time of one chunk of a lesson: its number, their count, the text.
+        limit: Words a prefix must be shorter than.
     """
 
     def __init__(
-        self, channel: Channel, side: socket.socket, read: Callable[[int, int, str], None]
+        self,
+        channel: Channel,
+        side: socket.socket,
+        read: Callable[[int, int, str], None],
+        limit: int,
     ) -> None:
         self._channel = channel
         self._side = side
         self._read = read
+        self._limit = limit
         self._learnt: dict[str, list[str]] = {}
         self._lesson: Iterator[None] | None = None
         self.pending: deque[Errand] = deque()
@@ -64,6 +70,10 @@ class Errands:
     def _learn(self, errand: frames.Learn) -> Iterator[None]:
         words = _words(errand.messages)
         known, total = self.cached(words), len(words)
+        if total >= self._limit:
+            message = f"the prefix has {total} tokens, a run {self._limit}"
+            self._fail(errand.key, "prompt_too_long", message)
+            return
         try:
             for chunk in range(CHUNKS):
                 self._read(chunk, CHUNKS, " ".join(words))

@@ -14,7 +14,7 @@ import msgspec
 
 from edged.clock import SystemClock
 from edged.engine.events import EngineDied, EngineUp
-from edged.engine.frames import Delta, Done, Failed, Generate, Load, Message
+from edged.engine.frames import Delta, Done, Failed, Generate, Load, Message, Pace
 from edged.engine.life import Timeouts
 from edged.engine.lifecycle import Policy
 from edged.engine.supervisor import WORKER, Settings, Supervisor
@@ -30,6 +30,15 @@ POCKET = ROOT / "edged" / "data" / "pocket.gguf"
 # Deaths are frequent here and waiting for them is not what is tested.
 QUICK = Policy(first_s=0.01, cap_s=0.05, fatal_deaths=5)
 PATIENCE_S = 60.0
+# Nearly any token is as likely as the end of the text, so that does not come soon.
+ENDLESS: dict[str, Any] = {
+    "max_tokens": 100_000,
+    "temperature": 10.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+}
+CRAWL = Pace(threads=1, threads_batch=1, idle_share=0.95)
 
 E = TypeVar("E", bound="EngineEvent")
 
