@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edged.engine.frames import Failed, Generate, Load, Ready
 from edged.engine.worker import warmup
 from edged.engine.worker.context import Context, DecodeError
+from edged.engine.worker.crew import Crew
 from edged.engine.worker.errands import Errands
 from edged.engine.worker.model import Model
 from edged.engine.worker.native import llama
@@ -15,6 +16,7 @@ from edged.engine.worker.pacing import Pacing
 from edged.engine.worker.prefixes import Prefixes
 from edged.engine.worker.prompt import Prompter, PromptError
 from edged.engine.worker.runs import Arrival, Runs
+from edged.engine.worker.schedstat import Schedstat
 from edged.engine.worker.sequence import Sequence
 from edged.engine.worker.stepper import NoRoomError, Stepper
 
@@ -38,6 +40,7 @@ class Desk:
         side: Where descriptors come from.
         prompter: Turns messages into tokens.
         pacing: Sizes steps.
+        crew: The threads.
         streams: Runs side by side.
         abort: Asked inside steps that only read prompts.
     """
@@ -51,6 +54,7 @@ class Desk:
         side: socket.socket,
         prompter: Prompter,
         pacing: Pacing,
+        crew: Crew,
         streams: int,
         abort: Any,
     ) -> None:
@@ -59,6 +63,7 @@ class Desk:
         self._channel = channel
         self._prompter = prompter
         self._pacing = pacing
+        self._crew = crew
         self._prefixes = Prefixes(context.memory, context.n_cells, context.runs, context.sequences)
         self._stepper = Stepper(context, self._prefixes, pacing, abort)
         self._reading: list[Reading] = []
@@ -96,7 +101,7 @@ class Desk:
 
     def set_pace(self, threads: int, threads_batch: int, chunk: int) -> None:
         """From the next step on."""
-        self._context.set_threads(threads, threads_batch)
+        self._crew.set(threads, threads_batch)
         self._pacing.limit = min(chunk, self._context.batch.capacity - self._context.slots)
 
     def flush(self) -> None:
@@ -112,7 +117,9 @@ class Desk:
         self._end_finished()
         active = self.runs.active
         computed = self._step(active) if active else self._learn()
-        self._end_finished()
+        if computed:
+            self._crew.look()
+            self._end_finished()
         return computed
 
     # Runs.
@@ -265,6 +272,7 @@ def open_desk(
         side=side,
         prompter=prompter,
         pacing=pacing,
+        crew=Crew(context, load.threads, load.threads_batch, Schedstat()),
         streams=streams,
         abort=abort,
     )
@@ -281,12 +289,20 @@ def open_desk(
         warning=prompter.warning,
         streams=streams,
         n_cells=context.n_cells,
+        kv_bytes=_kv_bytes(context, measured.state_bytes),
         kv_type=load.kv_type,
         flash_attention=load.flash_attention != "off",
         partial=context.memory.partial,
         stream_tps=measured.rates,
     )
     return desk, ready
+
+
+def _kv_bytes(context: Context, state_bytes: int) -> int:
+    """Bytes of all that the context remembers, from those of one short sequence."""
+    if context.memory.partial:
+        return state_bytes * context.n_cells // warmup.READ_TOKENS
+    return state_bytes * context.sequences
 
 
 def _context(model: Model, load: Load, abort: Any) -> tuple[int, warmup.Measured, Context]:

@@ -49,14 +49,14 @@ class Pacing:
     def _alone(self, left: int) -> int:
         if not self._read_s:
             return self.limit
-        size = int(CHUNK_S / self._read_s)
+        size = int(min(self.limit, CHUNK_S / self._read_s))
         return left if left <= size * _ALONG else size
 
     def _among(self, left: int) -> int:
         cost = self._mixed_s or self._read_s
         if not cost or not self._decode_s:
             return left
-        return int(self._decode_s * self._slowdown / cost)
+        return int(min(self.limit, self._decode_s * self._slowdown / cost))
 
 
 def _mean(before: float | None, now: float) -> float:

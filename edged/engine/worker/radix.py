@@ -80,7 +80,7 @@ class Radix:
         """
         node, shared = self._descend(tokens)
         if node.parent is not None:
-            node = self._split(node, shared - self._depth(node.parent))
+            node = self._split(node, node.parent, shared - self._depth(node.parent))
         if shared < len(tokens):
             leaf = _Node(list(tokens[shared:]), node)
             node.children[tokens[shared]] = leaf
@@ -106,7 +106,7 @@ class Radix:
                 del parent.children[node.tokens[0]]
                 self.size -= len(node.tokens)
             else:
-                self._join(node)
+                self._join(node, parent)
             node = parent
 
     def alone(self, sequence: int) -> int:
@@ -155,13 +155,12 @@ class Radix:
             node = node.parent
         return depth
 
-    def _split(self, node: _Node, at: int) -> _Node:
+    def _split(self, node: _Node, parent: _Node, at: int) -> _Node:
         """Part a node after `at` of its tokens; returns the upper half, or the node if it is whole.
 
         The node itself becomes the lower half, so the sequences that end in it still do.
         """
-        parent = node.parent
-        if parent is None or at >= len(node.tokens):
+        if at >= len(node.tokens):
             return node
         upper = _Node(node.tokens[:at], parent)
         upper.holders = set(node.holders)
@@ -170,16 +169,14 @@ class Radix:
         upper.children[node.tokens[0]] = node
         return upper
 
-    def _join(self, node: _Node) -> None:
+    def _join(self, node: _Node, parent: _Node) -> None:
         """Undo a split that no longer parts anything, or a much used beginning ends in shreds."""
         if len(node.children) != 1 or node.ends:
             return
+        # Whoever holds the node holds its only child. That one stays, for leaves point to it.
         (child,) = node.children.values()
-        if child.holders != node.holders or node.parent is None:
-            return
-        # The child stays, for leaves point to it.
-        child.tokens, child.parent = node.tokens + child.tokens, node.parent
-        node.parent.children[child.tokens[0]] = child
+        child.tokens, child.parent = node.tokens + child.tokens, parent
+        parent.children[child.tokens[0]] = child
 
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:

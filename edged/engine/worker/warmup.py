@@ -33,10 +33,12 @@ class Measured(NamedTuple):
     Attributes:
         rates: Tok/s of one of 1, 2, 4 ... streams at an empty context.
         read_s: Seconds for one token of a prompt.
+        state_bytes: Of a sequence of READ_TOKENS tokens.
     """
 
     rates: tuple[float, ...]
     read_s: float
+    state_bytes: int
 
 
 def warm(context: Context, model: Model, streams: int, abort: Any, target: float = 0.0) -> Measured:
@@ -59,13 +61,15 @@ def warm(context: Context, model: Model, streams: int, abort: Any, target: float
     context.memory.drop(0)
     stride = max(1, model.n_vocab // READ_TOKENS)
     spread = [min(row * stride, model.n_vocab - 1) for row in range(READ_TOKENS)]
-    read_s = _read(context, spread, abort) / READ_TOKENS
+    read_s = _step(context, spread, abort) / READ_TOKENS
+    state_bytes = context.memory.state_bytes(0)
+    context.memory.drop(0)
     rates: list[float] = []
     count = 1
     while count <= streams and (not rates or rates[-1] >= target):
         rates.append(1.0 / max(_SHORTEST_S, _decode(context, bos, count, abort)))
         count *= 2
-    return Measured(tuple(rates), read_s)
+    return Measured(tuple(rates), read_s, state_bytes)
 
 
 def try_streams(model: Model, load: Load, abort: Any) -> Measured:
@@ -84,12 +88,6 @@ def try_streams(model: Model, load: Load, abort: Any) -> Measured:
 def most_streams(rates: tuple[float, ...], target: float) -> int:
     """The most streams of which each keeps the target; one where none does."""
     return max((2**power for power, rate in enumerate(rates) if rate >= target), default=1)
-
-
-def _read(context: Context, tokens: list[int], abort: Any) -> float:
-    seconds = _step(context, tokens, abort)
-    context.memory.drop(0)
-    return seconds
 
 
 def _step(context: Context, tokens: list[int], abort: Any) -> float:

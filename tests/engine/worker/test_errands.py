@@ -115,10 +115,10 @@ def test_a_request_goes_before_a_lesson(rig: Rig) -> None:
     rig.say(Learn(key=KEY, messages=(system("Other words. " * 20),)))
     rig.step()
     rig.desk._reading = [rig.desk.errands.lesson]  # type: ignore[list-item]
-    assert not rig.desk.interrupted
+    before = rig.desk.interrupted
     rig.say(prompt(priority=2))
     rig.worker._attend(1.0)
-    assert rig.desk.interrupted
+    assert (before, rig.desk.interrupted) == (False, True)
     rig.desk._reading = []
     rig.finish()
 

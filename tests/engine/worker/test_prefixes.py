@@ -29,7 +29,7 @@ class Cells:
             self.held[target] = list(self.held[source])
             return
         assert start <= end <= len(self.held[source])
-        assert not self.partial or len(have) >= start
+        assert len(have) >= start
         have[start:start] = self.held[source][start:end]
 
     def drop(self, sequence: int, start: int = 0, end: int = -1) -> None:

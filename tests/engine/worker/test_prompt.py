@@ -43,7 +43,7 @@ class FakeModel:
 
 def prompter(model: FakeModel) -> Prompter:
     fake: Any = model
-    return Prompter(fake)
+    return Prompter(fake, model.n_ctx)
 
 
 def test_contents_never_become_control_tokens() -> None:
@@ -128,3 +128,13 @@ def test_an_empty_prompt_is_refused() -> None:
     made = prompter(FakeModel("{{ messages[0].content }}"))
     with pytest.raises(PromptError, match="empty"):
         made.tokens([Message(role="user", content="")])
+
+
+def test_the_beginning_is_what_any_question_shares() -> None:
+    fake = FakeModel(CHATML)
+    messages = (Message(role="system", content="You are a butler."),)
+    begins = prompter(fake).beginning(messages)
+    for question in ("hello", "7", "hungry?", "Is it warm?"):
+        whole = prompter(fake).tokens([*messages, Message(role="user", content=question)])
+        assert whole[: len(begins)] == begins
+    assert "You are a butler." in "".join(map(chr, (t for t in begins if t > 0)))

@@ -32,9 +32,9 @@ def test_the_urgent_go_first_and_then_the_oldest() -> None:
 
 def test_places() -> None:
     table = runs(run("a"), run("b"))
-    assert not table.full
+    before = table.full
     table.arrived.append(Arrival(prompt(key="c"), 0.0))
-    assert table.full
+    assert (before, table.full) == (False, True)
     assert [table.knows(key) for key in "abcd"] == [True, True, True, False]
     assert not table.idle
     assert runs().idle

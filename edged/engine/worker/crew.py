@@ -1,0 +1,55 @@
+"""The threads that compute: as many as configured, fewer while the house wants its cores."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from edged.engine.worker import neighbours
+
+if TYPE_CHECKING:
+    from edged.engine.worker.context import Context
+    from edged.engine.worker.schedstat import Schedstat
+
+
+class Crew:
+    """Sets the threads of a context.
+
+    Args:
+        context: Where they compute.
+        threads: Of decode.
+        threads_batch: Of prefill, and of several streams at once.
+        schedstat: Tells how long they waited for a core.
+    """
+
+    def __init__(
+        self, context: Context, threads: int, threads_batch: int, schedstat: Schedstat
+    ) -> None:
+        self._context = context
+        self._schedstat = schedstat
+        self._wanted = (threads, threads_batch)
+        self._state = neighbours.State(configured=max(self._wanted))
+
+    def set(self, threads: int, threads_batch: int) -> None:
+        """At most so many, from the next step on."""
+        self._wanted = (threads, threads_batch)
+        self._state = neighbours.configure(self._state, max(self._wanted))
+        self._apply()
+
+    def look(self) -> None:
+        """After a step: give a thread to the neighbours, or take one back."""
+        if self._state.configured == 1:
+            return
+        share = self._schedstat.share()
+        if share is None:
+            return
+        before = self._state.threads
+        self._state = neighbours.step(self._state, share, time.monotonic())
+        if self._state.threads != before:
+            self._apply()
+            self._schedstat.restart()
+
+    def _apply(self) -> None:
+        most = self._state.threads
+        threads, threads_batch = (min(wanted, most) for wanted in self._wanted)
+        self._context.set_threads(threads, threads_batch)
