@@ -26,13 +26,15 @@ from edged.engine.frames import (
     Unlearn,
 )
 from edged.engine.worker.channel import BEAT_S, Channel
-from edged.engine.worker.desk import Desk, open_desk
 from edged.engine.worker.model import LoadError
 from edged.engine.worker.native import llama
+from edged.engine.worker.opening import open_desk
 from edged.errors import FrameError
 
 if TYPE_CHECKING:
     import socket
+
+    from edged.engine.worker.desk import Desk
 
 # A graph has hundreds to thousands of nodes and the callback is asked at each: look at the socket
 # as rarely as a person waiting for a cancel allows.
