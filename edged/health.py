@@ -102,6 +102,9 @@ KINDS: Mapping[str, Kind] = {
     "ledger_lost": Kind(
         Severity.WARNING, "Accepted requests would not survive a restart: {detail}", _DISK
     ),
+    "prefixes_not_saved": Kind(
+        Severity.WARNING, "What is read ahead would not survive a restart: {detail}", _DISK
+    ),
     "config_rejected": Kind(
         Severity.WARNING, "The new configuration has mistakes, the old one is in use: {detail}"
     ),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edged.engine.events import EngineDied, EngineUp
+    from edged.engine.orders import GivenUp, Known
     from edged.health import Health
     from edged.mqtt.packet import Disconnected
     from edged.serving.effects import Finished, Noted
@@ -164,6 +165,37 @@ class Notes:
         """The disk takes rows again."""
         if self._health.clear("ledger_lost"):
             self._journal.write(kinds.LEDGER_BACK)
+
+    def prefix_known(self, event: Known) -> None:
+        """The engine need not read a prefix again."""
+        fields = Fields(
+            persona=event.name, tokens=event.tokens, source=event.source, read_ms=event.ms
+        )
+        # Those that nobody configured come and go.
+        kind = kinds.PREFIX_DETAIL if event.name is None else kinds.PREFIX_READY
+        self._journal.write(kind, fields)
+
+    def prefix_given_up(self, event: GivenUp) -> None:
+        """The engine will not know a prefix."""
+        kind = kinds.PREFIX_DETAIL if event.name is None else kinds.PREFIX_GIVEN_UP
+        self._journal.write(kind, Fields(persona=event.name, reason=event.reason))
+
+    def prefix_removed(self, file: str, reason: str) -> None:
+        """A saved prefix is gone from disk."""
+        self._journal.write(kinds.PREFIX_REMOVED, Fields(path=file, reason=reason))
+
+    def prefix_step(self, code: str, name: str | None, reason: str | None = None) -> None:
+        """One step of an errand; for debugging."""
+        self._journal.write(kinds.PREFIX_DETAIL, Fields(code=code, persona=name, reason=reason))
+
+    def prefixes_not_saved(self, reason: str, now: float) -> None:
+        """The disk refuses what was read ahead."""
+        self._health.raise_("prefixes_not_saved", now, reason)
+        self._journal.write(kinds.PREFIXES_NOT_SAVED, Fields(reason=reason))
+
+    def prefixes_saved(self) -> None:
+        """The disk takes it."""
+        self._health.clear("prefixes_not_saved")
 
 
 def _request_fields(effect: Finished, temp_c: float | None) -> Fields:

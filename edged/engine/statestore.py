@@ -78,6 +78,11 @@ class StateStore:
         self._key = b""
         self._found: dict[str, Found] = {}
 
+    @property
+    def limit(self) -> int:
+        """Bytes of all states together."""
+        return self._limit
+
     def open(self) -> Opened:
         """Look what is there, and throw out what is not ours or too much.
 

@@ -64,6 +64,13 @@ BROKER_REFUSED = Kind("524a596b9130496ebf8dc14559d3d9b2", Priority.ERROR, "broke
 LEDGER_LOST = Kind("04378df81c91460aa49379426935119a", Priority.ERROR, "ledger lost", 600.0)
 LEDGER_BACK = Kind("d47af7c3495d4683802c028942e795cc", Priority.NOTICE, "ledger written again")
 LEDGER_RESET = Kind("d7ecfe107d274b6aaa144651f4a303c6", Priority.WARNING, "ledger started anew")
+PREFIX_READY = Kind("e099c27bb2314becbea6120d9ce07a4d", Priority.INFO, "persona ready")
+PREFIX_GIVEN_UP = Kind("284ffa6adbf74356a8c725f70b81734a", Priority.WARNING, "persona given up")
+PREFIX_REMOVED = Kind("6074d46428184c9a987fbc8b485bca84", Priority.NOTICE, "saved prefix removed")
+PREFIXES_NOT_SAVED = Kind(
+    "ac1513265abd4b2eb45554ad7bcc8f6b", Priority.WARNING, "prefixes not saved", 600.0
+)
+PREFIX_DETAIL = Kind("186477a52e4a4bf7a65d924f1b2b38a8", Priority.DEBUG, "prefix")
 NOTED = Kind("b1369bda8bd64040a4b116184287a14a", Priority.INFO, "noted", _OFTEN)
 THROUGHPUT = Kind("aa14123083394600bd9124841a97a8eb", Priority.INFO, "throughput")
 PROBLEM_RAISED = Kind("fb28192790fc4370b5f07e312913e2bd", Priority.WARNING, "problem")
@@ -99,6 +106,10 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
         completion_tokens: Those of the answer.
         temp_c: Degrees Celsius of the processor.
         waiting: Requests in the backlog.
+        persona: Its name, as configured.
+        tokens: Those of a persona or prefix.
+        source: Where they came from: disk or read.
+        read_ms: Milliseconds that took.
         signal: What killed the engine, such as SIGSEGV.
         exit_code: With what it ended.
         retry_s: Seconds until the next attempt.
@@ -128,6 +139,10 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     completion_tokens: int | None = None
     temp_c: float | None = None
     waiting: int | None = None
+    persona: str | None = None
+    tokens: int | None = None
+    source: str | None = None
+    read_ms: float | None = None
     signal: str | None = None
     exit_code: int | None = None
     retry_s: float | None = None

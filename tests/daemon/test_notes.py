@@ -5,6 +5,7 @@ import pytest
 from edged.daemon.notes import Notes
 from edged.engine.events import EngineDied, EngineUp, LostRun
 from edged.engine.frames import Load, Ready
+from edged.engine.orders import GivenUp, Known
 from edged.mqtt.packet import Disconnected
 from edged.serving.effects import Finished, Noted
 from edged.serving.request import Status, Timings, Usage
@@ -165,3 +166,31 @@ def test_a_mistake_of_ours_is_told_by_place_and_not_by_text(rooms: Rooms, notes:
 def test_the_childs_stderr_is_debug(rooms: Rooms, notes: Notes) -> None:
     notes.engine_says(20, "llama says")
     assert rooms.lines[0].startswith("DEBUG")
+
+
+def test_a_persona_that_is_ready_is_one_line_and_a_mark_none(rooms: Rooms, notes: Notes) -> None:
+    notes.prefix_known(Known(name="butler", tokens=500, source="disk", ms=54.0))
+    notes.prefix_known(Known(name=None, tokens=500, source="read", ms=45_000.0))
+    ready, detail = rooms.lines
+    assert ready == "INFO persona ready persona=butler tokens=500 source=disk read_ms=54.00"
+    assert detail == "DEBUG prefix tokens=500 source=read read_ms=45000.00"
+
+
+def test_a_persona_that_is_given_up_is_a_warning(rooms: Rooms, notes: Notes) -> None:
+    notes.prefix_given_up(GivenUp(name="butler", reason="prompt_too_long"))
+    notes.prefix_given_up(GivenUp(name=None, reason="decode_failed"))
+    assert [line.split()[0] for line in rooms.lines] == ["WARNING", "DEBUG"]
+    assert "persona=butler" in rooms.lines[0]
+
+
+def test_a_disk_that_keeps_no_prefix_is_a_problem_until_it_does(rooms: Rooms, notes: Notes) -> None:
+    notes.prefixes_not_saved("/var/cache/edged: No space left on device", 1.0)
+    assert codes(rooms) == ["prefixes_not_saved"]
+    notes.prefixes_saved()
+    assert codes(rooms) == []
+    notes.prefix_removed("a.state", "damaged")
+    notes.prefix_step("learn", "prefix/butler")
+    assert rooms.lines[1:] == [
+        "NOTICE saved prefix removed reason=damaged path=a.state",
+        "DEBUG prefix code=learn persona=prefix/butler",
+    ]
