@@ -38,23 +38,32 @@ class Sampler:
 
 
 def _chain(request: Generate, n_vocab: int) -> list[Any]:
-    chain = []
-    if request.repeat_penalty != _NO_PENALTY:
-        chain.append(
-            llama.llama_sampler_init_penalties(
-                n_vocab, _PENALTY_WINDOW, request.repeat_penalty, 0.0, 0.0
-            )
-        )
+    chosen = 1 if request.temperature == 0.0 else min(request.top_k, n_vocab)
+    chain = _penalties(request.repeat_penalty, chosen, n_vocab)
     if request.temperature == 0.0:
         return [*chain, llama.llama_sampler_init_greedy()]
     return [
         *chain,
-        llama.llama_sampler_init_top_k(min(request.top_k, n_vocab)),
+        llama.llama_sampler_init_top_k(chosen),
         llama.llama_sampler_init_top_p(request.top_p, 1),
         llama.llama_sampler_init_min_p(request.min_p, 1),
         llama.llama_sampler_init_temp(request.temperature),
         llama.llama_sampler_init_dist(_seed(request.seed)),
     ]
+
+
+def _penalties(penalty: float, chosen: int, n_vocab: int) -> list[Any]:
+    """Lower the scores of the last tokens before `chosen` candidates are taken; 0 takes all.
+
+    The sampler looks every candidate up among the last tokens: 0.6 ms with 152,000 of them. As a
+    penalty over 1 only lowers, who is chosen stood among the first `chosen` and the window before.
+    """
+    if penalty == _NO_PENALTY:
+        return []
+    penalties = llama.llama_sampler_init_penalties(n_vocab, _PENALTY_WINDOW, penalty, 0.0, 0.0)
+    if penalty < _NO_PENALTY or not chosen:
+        return [penalties]
+    return [llama.llama_sampler_init_top_k(min(chosen + _PENALTY_WINDOW, n_vocab)), penalties]
 
 
 def _seed(seed: int | None) -> int:
