@@ -117,6 +117,22 @@ SHAPES: Final[dict[str, Shape]] = {
         vocabulary=512,
         context=2048,
     ),
+    # Next to no body, so that what is not llama_decode shows beside it.
+    **{
+        f"slight-{name}": Shape(
+            layers=2,
+            d_model=256,
+            heads=4,
+            kv_heads=2,
+            head=64,
+            experts=0,
+            used=0,
+            ff=256,
+            vocabulary=vocabulary,
+            context=16_384,
+        )
+        for name, vocabulary in (("1k", 1024), ("152k", 151_936))
+    },
     "tiny-mamba2": MambaShape(
         layers=4,
         d_model=256,
