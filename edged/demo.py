@@ -111,6 +111,7 @@ def _write_config(home: Path, port: int) -> Path:
         f"node: {NODE}",
         f"mqtt: {{host: 127.0.0.1, port: {port}}}",
         f"serving: {{state_dir: {home / 'state'}}}",
+        f"engine: {{cache_dir: {home / 'cache'}}}",
         "",
     )
     path = home / "edged.yaml"

@@ -34,6 +34,7 @@ def run(config: Config) -> int:
     daemon = Daemon(
         config,
         state_dir=_state_dir(config.serving.state_dir),
+        cache_dir=_cache_dir(config.engine.cache_dir),
         password=read_password(config.mqtt.password_file),
         clock=clock,
         journal=Journal.setup(config.telemetry.log_level, clock=clock),
@@ -54,3 +55,9 @@ def _state_dir(configured: str | None) -> Path:
 
 def _home_state() -> str:
     return str(Path("~/.local/state/edged").expanduser())
+
+
+def _cache_dir(configured: str | None) -> Path:
+    # Not made here: without it edged only reads again what it could have kept.
+    home = str(Path("~/.cache/edged").expanduser())
+    return Path(configured or os.environ.get("CACHE_DIRECTORY") or home)

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import edged
+from edged.daemon import report
 from edged.daemon.handling import Handling
 from edged.daemon.inbox import Inbox
 from edged.daemon.items import DrainOver, Stop, Tick
 from edged.daemon.model import Model, find_model
 from edged.daemon.notes import Notes
 from edged.daemon.outbound import Outbound
+from edged.daemon.prefixes import PrefixKeeper
 from edged.daemon.reporter import Reporter
 from edged.engine.frames import Delta, Prefill
 from edged.engine.life import Timeouts
+from edged.engine.statestore import StateStore
 from edged.engine.supervisor import WORKER, Supervisor
 from edged.engine.supervisor import Settings as EngineSettings
 from edged.errors import ModelError, StorageError
@@ -30,18 +33,18 @@ from edged.mqtt.topics import Topics
 from edged.serving import events
 from edged.serving.dispatcher import Dispatcher
 from edged.serving.ledger import Ledger
-from edged.serving.message import MAX_PAYLOAD_BYTES, Rules
+from edged.serving.message import Rules
 from edged.serving.state import Settings
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
 from edged.telemetry.meter import Meter
-from edged.telemetry.state import Info, Limits
 from edged.thermal import sensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edged.clock import Clock
+    from edged.engine.frames import Messages
     from edged.serving.effects import Effect, LedgerOp
     from edged.serving.row import Row
     from edged.settings import Config
@@ -59,6 +62,8 @@ LEDGER_RETRY_S = 30.0  # seconds between two tries to write a ledger that failed
 FLUSH_S = 3.0  # seconds that replies get to reach the broker when we stop
 RECEIVE_SPARE = 2  # a cancel and a command get in while a full queue is being refused
 LEDGER_FILE = "ledger.sqlite3"
+PREFIX_FOLDER = "prefixes"
+MIB = 1 << 20
 ROOT = Path("/")
 
 
@@ -68,6 +73,7 @@ class Daemon:
     Args:
         config: The checked configuration.
         state_dir: Where the ledger lives; it exists.
+        cache_dir: Where prefixes are saved; it may not exist.
         password: The broker's password, if any.
         clock: This machine's.
         journal: Where lines go.
@@ -79,6 +85,7 @@ class Daemon:
         config: Config,
         *,
         state_dir: Path,
+        cache_dir: Path,
         password: bytes | None,
         clock: Clock,
         journal: Journal,
@@ -101,6 +108,7 @@ class Daemon:
         self._drain_timer: asyncio.TimerHandle | None = None
         self._model = self._find_model()
         self._engine = self._make_engine(self._model)
+        self._prefixes = self._make_prefixes(cache_dir)
         self._topics = Topics(config.node, config.mqtt.reply_prefixes)
         self._session = Session(
             config=config.mqtt,
@@ -131,8 +139,9 @@ class Daemon:
         version = Fields(version=edged.__version__)
         self._journal.write(kinds.STARTED, version)
         # The child loads while the ledger is read and the broker is called.
-        if self._engine is not None:
+        if self._engine is not None and self._prefixes is not None:
             self._engine.start()
+            self._prefixes.start()
         else:
             self._reporter.no_model()
             await self._perform(events.EngineLost(reason="model_bad", retry_in=None))
@@ -237,6 +246,10 @@ class Daemon:
         delay = max(0.0, self._reporter.next_at(now) - now)
         self._timer = asyncio.get_running_loop().call_later(delay, self._offer, Tick())
 
+    def _used(self, messages: Messages, now: float) -> None:
+        if self._prefixes is not None:
+            self._prefixes.used(messages, now)
+
     # The end.
 
     def _drained(self) -> bool:
@@ -256,6 +269,8 @@ class Daemon:
             await self._outbound.perform(self._decide(items, now), now)
         if self._engine is not None:
             await self._engine.stop()
+        if self._prefixes is not None:
+            self._prefixes.stop()
         with contextlib.suppress(StorageError):
             await self._on_disk(self._ledger.close)
         self._disk.shutdown()
@@ -286,11 +301,26 @@ class Daemon:
             self._notes.engine_says,
         )
 
+    def _make_prefixes(self, cache_dir: Path) -> PrefixKeeper | None:
+        if self._engine is None or self._model is None:
+            return None
+        limit = self._config.engine.disk_cache_mib * MIB
+        return PrefixKeeper(
+            personas=self._config.personas,
+            model=(Path(self._model.load.path), self._model.fingerprint),
+            engine=self._engine,
+            store=StateStore(cache_dir / PREFIX_FOLDER, limit, self._clock.wall),
+            clock=self._clock,
+            notes=self._notes,
+            post=self._offer,
+        )
+
     def _make_reporter(self) -> Reporter:
+        model = None if self._model is None else self._model.view
         return Reporter(
             dispatcher=self._dispatcher,
             health=self._health,
-            info=_info(self._config, self._model),
+            info=report.info(self._config, model, secrets.token_hex(8)),
             journal=self._journal,
             meter=self._meter,
             notifier=self._notifier,
@@ -314,6 +344,7 @@ class Daemon:
             meter=self._meter,
             reporter=self._reporter,
             broker=f"{self._config.mqtt.host}:{self._config.mqtt.port}",
+            prefixes=self._prefixes,
         )
 
     def _make_outbound(self) -> Outbound:
@@ -325,6 +356,7 @@ class Daemon:
             topics=self._topics,
             notes=self._notes,
             reply_expiry_s=self._config.mqtt.reply_expiry_s,
+            used=self._used,
         )
 
 
@@ -339,22 +371,4 @@ def _settings(config: Config) -> Settings:
         capacity=serving.capacity,
         per_client=serving.client_share,
         duplicate_window_s=serving.duplicate_window_s,
-    )
-
-
-def _info(config: Config, model: Model | None) -> Info:
-    serving = config.serving
-    limits = Limits(
-        payload_bytes=MAX_PAYLOAD_BYTES,
-        max_tokens=serving.max_tokens_limit,
-        capacity=serving.capacity,
-        per_client=serving.client_share,
-        reply_prefixes=config.mqtt.reply_prefixes,
-    )
-    return Info(
-        node=config.node,
-        version=edged.__version__,
-        boot_id=secrets.token_hex(8),
-        model=None if model is None else model.view,
-        limits=limits,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edged.daemon import commands, inbound
+from edged.daemon.errand import DiskDone
 from edged.daemon.items import DrainOver, Stop, Tick
 from edged.engine import events as engine_events
 from edged.engine import frames
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edged.daemon.notes import Notes
+    from edged.daemon.prefixes import PrefixKeeper
     from edged.daemon.reporter import Reporter
     from edged.engine.supervisor import Supervisor
+    from edged.engine.work import News
     from edged.mqtt.session import Session
     from edged.mqtt.topics import Inbound, Topics
     from edged.serving.dispatcher import Dispatcher
@@ -44,6 +47,7 @@ class Handling:
         meter: Counts tokens as they come.
         reporter: Publishes what is retained.
         broker: Host and port, for the journal.
+        prefixes: What is said about errands goes there; None where no model could be loaded.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every room
@@ -58,6 +62,7 @@ class Handling:
         meter: Meter,
         reporter: Reporter,
         broker: str,
+        prefixes: PrefixKeeper | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._engine = engine
@@ -68,6 +73,7 @@ class Handling:
         self._meter = meter
         self._reporter = reporter
         self._broker = broker
+        self._prefixes = prefixes
         self._handlers: dict[type, Callable[[Any, float], Effects]] = {
             packet.Incoming: self._incoming,
             packet.Connected: self._connected,
@@ -82,6 +88,9 @@ class Handling:
             frames.Delta: self._delta,
             frames.Done: self._frame,
             frames.Failed: self._frame,
+            frames.Learned: self._frame,
+            frames.Saved: self._frame,
+            DiskDone: self._keep,
             Tick: self._tick,
             Stop: self._stop,
             DrainOver: self._drain_over,
@@ -176,7 +185,7 @@ class Handling:
         self._reporter.engine_up(event)
         self._notes.engine_up(event, self._reporter.variant)
         ready = events.EngineReady(variant=self._reporter.variant, n_ctx=event.ready.n_ctx)
-        return self._dispatcher.on(ready, now)
+        return [*self._dispatcher.on(ready, now), *self._keep(event, now)]
 
     def _engine_died(self, event: engine_events.EngineDied, now: float) -> Effects:
         self._notes.engine_died(event, now)
@@ -188,7 +197,7 @@ class Handling:
             tokens_done=event.runs[0].tokens_done if event.runs else 0,
             retry_in=event.retry_in,
         )
-        return self._dispatcher.on(lost, now)
+        return [*self._dispatcher.on(lost, now), *self._keep(event, now)]
 
     def _loading(self, event: frames.Loading, now: float) -> Effects:
         del now
@@ -199,15 +208,25 @@ class Handling:
         self._meter.feed(event.tokens, now)
         return self._frame(event, now)
 
-    def _frame(self, frame: frames.FromChild, now: float) -> Effects:
+    def _frame(self, frame: News, now: float) -> Effects:
+        if frames.is_errand(frame.key):
+            return self._keep(frame, now)
         event = inbound.frame_event(frame)
         return [] if event is None else self._dispatcher.on(event, now)
+
+    def _keep(self, item: object, now: float) -> Effects:
+        """Tell the keeper of prefixes, a comfort: a mistake with them must cost no answer."""
+        if self._prefixes is not None:
+            try:
+                self._prefixes.hear(item, now)
+            except Exception as error:  # noqa: BLE001 - see above
+                self._notes.mistake("prefixes", error)
+        return []
 
     # From timers and signals.
 
     def _tick(self, event: Tick, now: float) -> Effects:
-        del event
-        return self._dispatcher.on(events.Tick(), now)
+        return [*self._dispatcher.on(events.Tick(), now), *self._keep(event, now)]
 
     def _stop(self, event: Stop, now: float) -> Effects:
         del event

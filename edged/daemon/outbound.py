@@ -38,6 +38,7 @@ class Outbound:
         topics: The topic tree.
         notes: Journal, meter and health.
         reply_expiry_s: Seconds a broker keeps a reply for an absent client.
+        used: Is told what each run begins with, in the words of the child.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every room
@@ -50,6 +51,7 @@ class Outbound:
         topics: Topics,
         notes: Notes,
         reply_expiry_s: int,
+        used: Callable[[frames.Messages, float], None],
     ) -> None:
         self._commit = commit
         self._dispatcher = dispatcher
@@ -58,6 +60,7 @@ class Outbound:
         self._topics = topics
         self._notes = notes
         self._reply_expiry_s = reply_expiry_s
+        self._used = used
         self._doers: dict[type, Callable[[Any, float], None]] = {
             effects.Acknowledge: self._acknowledge,
             effects.Submit: self._submit,
@@ -101,9 +104,10 @@ class Outbound:
             self._session.acknowledge(effect.ticket.connection, effect.ticket.mid)
 
     def _submit(self, effect: effects.Submit, now: float) -> None:
-        del now
         if self._engine is not None:
-            self._engine.submit(generate(effect.request))
+            frame = generate(effect.request)
+            self._engine.submit(frame)
+            self._used(frame.messages, now)
 
     def _cancel(self, effect: effects.CancelRun, now: float) -> None:
         del now

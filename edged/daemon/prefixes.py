@@ -7,12 +7,14 @@ the event loop; what the thread has done comes back through the inbox as `DiskDo
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from edged.daemon.errand import DiskDone, DiskThread, Job
+from edged.daemon.items import Tick
 from edged.engine import build, frames, orders
+from edged.engine.events import EngineDied, EngineUp
 from edged.engine.frames import Message
 from edged.engine.prefix import Persona
 from edged.engine.prefixes import Prefixes
@@ -27,14 +29,13 @@ if TYPE_CHECKING:
 
     from edged.clock import Clock
     from edged.daemon.notes import Notes
-    from edged.engine.events import EngineDied, EngineUp
     from edged.engine.statefd import Taken
     from edged.engine.statestore import Kept, StateStore
     from edged.engine.supervisor import Supervisor
     from edged.models.fingerprint import Fingerprint
     from edged.settings import PersonaConfig
 
-TICK_S = 5.0  # what waits for time waits for minutes
+Answer: TypeAlias = frames.Learned | frames.Saved | frames.Failed
 
 
 class PrefixKeeper:
@@ -72,7 +73,6 @@ class PrefixKeeper:
         self._build: str | None = None
         self._ready: frames.Ready | None = None
         self._job: Job | None = None
-        self._tick_at = 0.0
 
     # From core.
 
@@ -81,15 +81,36 @@ class PrefixKeeper:
         if self._store is not None:
             self._thread.run(None, _open, self._store)
 
-    def engine_up(self, event: EngineUp, now: float) -> None:
-        """The child answers."""
+    def hear(self, item: object, now: float) -> None:
+        """Take an item of the inbox; those of others are ignored."""
+        match item:
+            case EngineUp():
+                self._engine_up(item, now)
+            case EngineDied():
+                self._engine_died(item)
+            case frames.Learned() | frames.Saved() | frames.Failed():
+                self._frame(item, now)
+            case DiskDone():
+                self._disk_done(item, now)
+            case Tick():
+                self._perform(self._prefixes.tick(now))
+
+    def used(self, messages: frames.Messages, now: float) -> None:
+        """A request begins with these messages."""
+        self._perform(self._prefixes.used(messages, now))
+
+    def stop(self) -> None:
+        """Give up what is being written, and wait for the thread."""
+        self._thread.stop()
+
+    # Items of the inbox.
+
+    def _engine_up(self, event: EngineUp, now: float) -> None:
         self._ready = event.ready
         if self._opened:
             self._begin(event.ready, now)
 
-    def engine_died(self, event: EngineDied, now: float) -> None:
-        """The child is gone, and with it all that it knew."""
-        del now
+    def _engine_died(self, event: EngineDied) -> None:
         self._ready = None
         job, self._job = self._job, None
         if job is None:
@@ -101,11 +122,9 @@ class PrefixKeeper:
             job.close()  # else the thread has it, and `disk_done` closes it
         self._perform(self._prefixes.died(blamed=blamed))
 
-    def frame(self, frame: frames.FromChild, now: float) -> None:
-        """The child says something about an errand."""
+    def _frame(self, frame: Answer, now: float) -> None:
         job = self._job
-        key = getattr(frame, "key", None)
-        if job is None or not job.with_child or key != job.order.key:
+        if job is None or not job.with_child or frame.key != job.order.key:
             return
         match frame:
             case frames.Learned():
@@ -119,20 +138,6 @@ class PrefixKeeper:
                 self._saved(job, job.order, frame, now)
             case frames.Failed():
                 self._fail(job, frame.code, now)
-
-    def used(self, messages: frames.Messages, now: float) -> None:
-        """A request begins with these messages."""
-        self._perform(self._prefixes.used(messages, now))
-
-    def due(self, now: float) -> None:
-        """Try again what waits for time; to be called often."""
-        if now >= self._tick_at:
-            self._tick_at = now + TICK_S
-            self._perform(self._prefixes.tick(now))
-
-    def stop(self) -> None:
-        """Give up what is being written, and wait for the thread."""
-        self._thread.stop()
 
     # The beginning.
 
@@ -238,8 +243,7 @@ class PrefixKeeper:
 
     # The disk.
 
-    def disk_done(self, event: DiskDone, now: float) -> None:
-        """The thread has done its part."""
+    def _disk_done(self, event: DiskDone, now: float) -> None:
         job = event.job
         if job is None:
             self._open_done(event.result, now)

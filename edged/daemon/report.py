@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edged.telemetry.state import ProblemView, State
+import edged
+from edged.serving.message import MAX_PAYLOAD_BYTES
+from edged.telemetry.state import Info, Limits, ProblemView, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edged.health import Problem
     from edged.serving.dispatcher import Standing
+    from edged.settings import Config
     from edged.telemetry.meter import Snapshot
+    from edged.telemetry.state import ModelView
 
 MAX_PROBLEMS = 8  # more than one board can have at once; the state stays small
 
@@ -60,6 +64,25 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
             ProblemView(code=item.code, severity=item.severity.name.lower(), text=item.text)
             for item in problems[:MAX_PROBLEMS]
         ),
+    )
+
+
+def info(config: Config, model: ModelView | None, boot_id: str) -> Info:
+    """The retained info before the engine is up."""
+    serving = config.serving
+    limits = Limits(
+        payload_bytes=MAX_PAYLOAD_BYTES,
+        max_tokens=serving.max_tokens_limit,
+        capacity=serving.capacity,
+        per_client=serving.client_share,
+        reply_prefixes=config.mqtt.reply_prefixes,
+    )
+    return Info(
+        node=config.node,
+        version=edged.__version__,
+        boot_id=boot_id,
+        model=model,
+        limits=limits,
     )
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 
+from edged.daemon.errand import DiskDone
 from edged.daemon.handling import Handling
 from edged.daemon.items import DrainOver, Stop, Tick
 from edged.daemon.notes import Notes
@@ -18,11 +20,28 @@ from edged.serving.message import Rules
 from tests.daemon.test_reporter import UP
 from tests.daemon.test_reporter import Desk as ReporterDesk
 
+if TYPE_CHECKING:
+    from edged.daemon.prefixes import PrefixKeeper
+
+
+class Keeper:
+    """Hears what is about prefixes."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.heard: list[object] = []
+        self._error = error
+
+    def hear(self, item: object, now: float) -> None:
+        del now
+        self.heard.append(item)
+        if self._error is not None:
+            raise self._error
+
 
 class Desk(ReporterDesk):
     """A handling over fake rooms."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeper: Keeper | None = None) -> None:
         super().__init__()
         rooms = self.rooms
         self.handling = Handling(
@@ -35,6 +54,7 @@ class Desk(ReporterDesk):
             meter=rooms.meter,
             reporter=self.reporter,
             broker="b:1883",
+            prefixes=None if keeper is None else cast("PrefixKeeper", keeper),
         )
 
     def take(self, item: object) -> list[effects.Effect]:
@@ -172,18 +192,22 @@ def test_frames_flow_to_stream_meter_and_reply() -> None:
     assert json.loads(reply.payload)["text"] == "It is."
 
 
+DIED = EngineDied(
+    signal="SIGSEGV",
+    code=None,
+    reason="SIGSEGV",
+    message="",
+    during="idle",
+    runs=(),
+    retry_in=1.0,
+)
+
+
 def test_a_death_answers_the_request_in_hand() -> None:
     desk = Desk()
     key = run_one(desk)
-    died = EngineDied(
-        signal="SIGSEGV",
-        code=None,
-        reason="SIGSEGV",
-        message="",
-        during="decode",
-        runs=(LostRun(key=key, during="decode", tokens_done=0),),
-        retry_in=1.0,
-    )
+    lost = LostRun(key=key, during="decode", tokens_done=0)
+    died = msgspec.structs.replace(DIED, during="decode", runs=(lost,))
     (reply,) = [e for e in desk.take(died) if isinstance(e, effects.SendReply)]
     assert json.loads(reply.payload)["error"]["code"] == "engine_died"
 
@@ -201,3 +225,41 @@ def test_a_stop_drains_and_its_end_gives_the_running_one_back() -> None:
     assert desk.rooms.dispatcher.snapshot(0.0).draining
     assert "MarkWaiting" in kinds(desk.take(DrainOver()))
     assert desk.rooms.dispatcher.snapshot(0.0).running == 0
+
+
+ERRANDS = [
+    frames.Prefill(key="prefix/a", done=1, total=2),
+    frames.Learned(key="prefix/a", tokens=2, cached=0, state_bytes=9, read_ms=1.0),
+    frames.Saved(key="prefix/a", size=9),
+    frames.Failed(key="prefix/a", code="no_room", message=""),
+    DiskDone(None, None),
+]
+
+
+def test_what_is_about_errands_is_heard_by_their_keeper_alone() -> None:
+    keeper = Keeper()
+    desk = Desk(keeper)
+    desk.take(UP)
+    for item in ERRANDS:
+        assert desk.take(item) == []
+    desk.take(Tick())
+    desk.take(DIED)
+    assert keeper.heard == [UP, *ERRANDS, Tick(), DIED]
+    run_one(desk)
+    assert len(keeper.heard) == len(ERRANDS) + 4  # the child that came back
+
+
+def test_without_a_keeper_it_is_nobodys_business() -> None:
+    desk = Desk()
+    assert [desk.take(item) for item in ERRANDS] == [[]] * len(ERRANDS)
+
+
+def test_a_mistake_of_the_keeper_costs_no_answer() -> None:
+    desk = Desk(Keeper(ValueError("a secret prompt")))
+    key = run_one(desk)
+    died = msgspec.structs.replace(
+        DIED, runs=(LostRun(key=key, during="decode", tokens_done=0),), during="decode"
+    )
+    assert "SendReply" in kinds(desk.take(died))
+    assert any("prefixes" in line for line in desk.rooms.lines)
+    assert "secret" not in "".join(desk.rooms.lines)

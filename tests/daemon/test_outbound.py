@@ -37,6 +37,7 @@ class Desk:
     def __init__(self, *, with_engine: bool = True) -> None:
         self.rooms = Rooms()
         self.committed: list[list[LedgerOp]] = []
+        self.used: list[frames.Messages] = []
         self.broken: str | None = None
         self.outbound = Outbound(
             commit=self.commit,
@@ -46,6 +47,7 @@ class Desk:
             topics=self.rooms.topics,
             notes=Notes(self.rooms.journal, self.rooms.meter, self.rooms.health, self.rooms.sense),
             reply_expiry_s=60,
+            used=lambda messages, _: self.used.append(messages),
         )
 
     async def commit(self, ops: Sequence[LedgerOp]) -> None:
@@ -68,6 +70,7 @@ def test_the_ledger_comes_first_and_in_one_transaction() -> None:
     assert desk.committed == [[accept, mark]]
     assert desk.rooms.fake_session.acknowledged == [(2, 5)]
     assert desk.rooms.fake_engine.calls == [("submit", generate(REQUEST))]
+    assert desk.used == [generate(REQUEST).messages]
 
 
 def test_a_disk_that_fails_costs_durability_and_not_the_request() -> None:
@@ -135,6 +138,7 @@ def test_without_an_engine_nothing_is_started() -> None:
     desk = Desk(with_engine=False)
     desk.perform(effects.Submit(request=REQUEST), effects.CancelRun(key="k"))
     assert desk.rooms.fake_engine.calls == []
+    assert desk.used == []
 
 
 def test_the_child_is_told_the_work_and_nothing_else() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from edged.daemon.errand import DiskDone
+from edged.daemon.items import Tick
 from edged.daemon.notes import Notes
 from edged.daemon.prefixes import PrefixKeeper, persona_of
 from edged.engine import build
@@ -126,24 +128,24 @@ class House:
         """Pass on what the thread has done."""
         item = await asyncio.wait_for(self.items.get(), 10)
         assert isinstance(item, DiskDone)
-        self.keeper.disk_done(item, self.rooms.clock.monotonic())
+        self.keeper.hear(item, self.rooms.clock.monotonic())
 
     def up(self) -> None:
-        self.keeper.engine_up(EngineUp(ready=READY, load=Load(path="/m")), 0.0)
+        self.keeper.hear(EngineUp(ready=READY, load=Load(path="/m")), 0.0)
 
     def died(self, **changes: Any) -> None:
-        self.keeper.engine_died(EngineDied(**(DIED | changes)), 0.0)
+        self.keeper.hear(EngineDied(**(DIED | changes)), 0.0)
 
     def learned(self, key: str = KEY) -> None:
         size = len(self.child.state)
         frame = Learned(key=key, tokens=20, cached=0, state_bytes=size, read_ms=12.0)
-        self.keeper.frame(frame, 0.0)
+        self.keeper.hear(frame, 0.0)
 
     def saved(self, size: int = len(STATE)) -> None:
-        self.keeper.frame(Saved(key=KEY, size=size), 0.0)
+        self.keeper.hear(Saved(key=KEY, size=size), 0.0)
 
     def failed(self, code: str) -> None:
-        self.keeper.frame(Failed(key=KEY, code=code, message=SECRET), 0.0)
+        self.keeper.hear(Failed(key=KEY, code=code, message=SECRET), 0.0)
 
     async def started(self) -> None:
         self.keeper.start()
@@ -305,9 +307,9 @@ def test_a_disk_that_refuses_is_a_problem_until_it_takes(tmp_path: Path) -> None
         assert house.rooms.health.active("prefixes_not_saved")
         assert "would be left free" in house.said[-1]
         house.keeper._store._reserve = 0  # type: ignore[union-attr]
-        house.keeper.due(house.rooms.clock.monotonic() + DISK_RETRY_S - 1)
+        house.keeper.hear(Tick(), house.rooms.clock.monotonic() + DISK_RETRY_S - 1)
         assert house.child.asked == [f"learn {KEY}", f"save {KEY}"]
-        house.keeper.due(house.rooms.clock.monotonic() + DISK_RETRY_S + 9)
+        house.keeper.hear(Tick(), house.rooms.clock.monotonic() + DISK_RETRY_S + 9)
         assert house.child.asked[2:] == [f"save {KEY}"]
         house.saved()
         await house.disk()
@@ -324,7 +326,7 @@ def test_a_state_larger_than_the_limit_takes_no_memory(tmp_path: Path) -> None:
         await house.started()
         house.learned()
         assert house.child.asked == [f"learn {KEY}"]
-        house.keeper.due(1e9)
+        house.keeper.hear(Tick(), 1e9)
         assert house.child.asked == [f"learn {KEY}"]
         house.keeper.stop()
 
@@ -457,14 +459,14 @@ def test_what_cannot_be_said_to_the_child_has_failed(tmp_path: Path) -> None:
         await house.disk()
         assert house.child.asked == []
         house.child.refuses = False
-        house.keeper.due(1e9)
+        house.keeper.hear(Tick(), 1e9)
         await house.disk()
         assert house.child.asked == [f"restore {KEY}"]
         house.failed("bad_state")
         house.child.refuses = True
         house.failed("decode_failed")
-        house.keeper.due(2e9)
-        house.keeper.due(3e9)
+        house.keeper.hear(Tick(), 2e9)
+        house.keeper.hear(Tick(), 3e9)
         assert house.said[-1].startswith("WARNING persona given up")
         assert SECRET not in "".join(house.rooms.lines)
         house.keeper.stop()
@@ -500,7 +502,7 @@ def test_a_prompt_that_is_used_again_and_again_is_kept_and_its_text_told_nobody(
         assert house.child.messages == messages[:1]
         key = asked.partition(" ")[2]
         house.learned(key)
-        house.keeper.frame(Saved(key=key, size=len(STATE)), 0.0)
+        house.keeper.hear(Saved(key=key, size=len(STATE)), 0.0)
         await house.disk()
         assert len(house.files) == 1
         assert house.said == []
@@ -538,12 +540,29 @@ def test_what_the_limit_pushes_out_is_told(tmp_path: Path) -> None:
         await other.disk()
         other.learned()
         frame = Learned(key="prefix/cook", tokens=99, cached=0, state_bytes=15_000, read_ms=1.0)
-        other.keeper.frame(frame, 0.0)
-        other.keeper.frame(Saved(key="prefix/cook", size=15_000), 0.0)
+        other.keeper.hear(frame, 0.0)
+        other.keeper.hear(Saved(key="prefix/cook", size=15_000), 0.0)
         await other.disk()
         assert len(other.files) == 1
         assert "no room" in other.said[-1]
         other.keeper.stop()
+
+    play(scene())
+
+
+def test_after_the_stop_nothing_new_is_begun_but_what_must_go_goes(tmp_path: Path) -> None:
+    async def scene() -> None:
+        await House(tmp_path, BUTLER).kept()
+        house = House(tmp_path, BUTLER)
+        await house.started()
+        await house.disk()
+        busy = asyncio.Event()
+        house.keeper._thread._pool.submit(time.sleep, 0.1)
+        house.failed("bad_state")
+        house.keeper._thread.run(None, busy.set)
+        house.keeper.stop()
+        assert house.files == []
+        assert not busy.is_set()
 
     play(scene())
 

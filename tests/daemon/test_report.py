@@ -9,6 +9,7 @@ from edged.daemon import report
 from edged.health import Health
 from edged.serving.dispatcher import Dispatcher, Standing
 from edged.serving.state import Settings
+from edged.settings import Config, ServingConfig
 from edged.telemetry.meter import Meter
 
 if TYPE_CHECKING:
@@ -77,3 +78,10 @@ def test_the_status_line_is_one_line_with_variant_rate_and_queue() -> None:
 def test_without_a_decode_the_last_minute_speaks() -> None:
     state = msgspec.structs.replace(view(ready=True), tps_1m=7.5, variant=None)
     assert report.status_line(state) == "ready, 7.5 tok/s, 0 running, 0 waiting"
+
+
+def test_what_is_retained_before_the_engine_is_up() -> None:
+    config = Config(node="kitchen", serving=ServingConfig(capacity=8, max_tokens_limit=99))
+    said = report.info(config, None, "b00f")
+    assert (said.node, said.boot_id, said.model) == ("kitchen", "b00f", None)
+    assert (said.limits.capacity, said.limits.per_client, said.limits.max_tokens) == (8, 6, 99)

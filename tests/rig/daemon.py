@@ -70,6 +70,7 @@ class DaemonProcess:
         self.directory = Path(tempfile.mkdtemp(prefix="edged-daemon-"))
         self.state = self.directory / "state"
         self.state.mkdir(mode=0o700)
+        self.cache = self.directory / "cache"
         self.config_file = self.directory / "config.yaml"
         self._script = script
         self._watch_port = watch_port or port
@@ -208,6 +209,7 @@ class DaemonProcess:
             "node": self.node,
             "mqtt": {"host": "127.0.0.1", "port": port},
             "serving": {"state_dir": str(self.state)},
+            "engine": {"cache_dir": str(self.cache)},
         }
         if self._script is not None:
             self.write_script(self._script)
@@ -216,5 +218,5 @@ class DaemonProcess:
                 str(FAKE_ENGINE),
                 str(self.directory / "script.json"),
             )
-            config["engine"] = {"command": list(command)}
+            config["engine"]["command"] = list(command)
         return config
