@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.faults.kit import NODE, eventually, problems, served, told, unharmed
+from tests.faults.kit import NODE, REAL, eventually, problems, served, told, unharmed
 from tests.rig.broker import Broker
 from tests.rig.client import TestClient
 from tests.rig.daemon import DaemonProcess, merge
@@ -166,3 +166,33 @@ def test_a_new_text_takes_the_place_of_the_old_one() -> None:
         assert cached(client, text) == len(text.split())
         eventually(lambda: len(files(daemon)) == 1 and files(daemon) != [old], "one other file")
         secret_is_safe(daemon)
+
+
+def test_the_real_engine_answers_from_disk_as_it_does_from_memory() -> None:
+    system = "You are the butler. " + "The door is locked and the lamp is off. " * 20
+    personas = [{"name": "butler", "system": system}]
+    config = merge(CONFIG, {**REAL, "personas": personas})
+    with (
+        Broker() as broker,
+        DaemonProcess(broker.port, config=config) as daemon,
+        TestClient(broker.port) as client,
+    ):
+
+        def answer() -> dict[str, Any]:
+            reply = client.ask(
+                NODE, "Is the door locked?", system=system.strip(), max_tokens=24, temperature=0
+            )
+            assert reply["status"] == "ok", reply
+            return reply
+
+        ready(daemon, "read")
+        memory = answer()
+        eventually(lambda: files(daemon), "a file")
+        daemon.terminate()
+        daemon.start()
+        ready(daemon, "disk")
+        disk = answer()
+        assert disk["text"] == memory["text"]
+        assert disk["usage"] == memory["usage"]
+        assert disk["usage"]["cached_tokens"] > 150
+        assert unharmed(daemon) == []
