@@ -184,7 +184,11 @@ class Handling:
     def _engine_up(self, event: engine_events.EngineUp, now: float) -> Effects:
         self._reporter.engine_up(event)
         self._notes.engine_up(event, self._reporter.variant)
-        ready = events.EngineReady(variant=self._reporter.variant, n_ctx=event.ready.n_ctx)
+        ready = events.EngineReady(
+            variant=self._reporter.variant,
+            n_ctx=event.ready.n_ctx,
+            streams=event.ready.streams,
+        )
         return [*self._dispatcher.on(ready, now), *self._keep(event, now)]
 
     def _engine_died(self, event: engine_events.EngineDied, now: float) -> Effects:
@@ -192,9 +196,10 @@ class Handling:
         self._reporter.engine_died(fatal=event.retry_in is None)
         lost = events.EngineLost(
             reason=event.reason,
-            key=event.runs[0].key if event.runs else None,
+            runs=tuple(
+                events.LostRun(key=run.key, tokens_done=run.tokens_done) for run in event.runs
+            ),
             during=event.during,
-            tokens_done=event.runs[0].tokens_done if event.runs else 0,
             retry_in=event.retry_in,
         )
         return [*self._dispatcher.on(lost, now), *self._keep(event, now)]

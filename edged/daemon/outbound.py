@@ -161,4 +161,5 @@ def generate(request: Request) -> frames.Generate:
         repeat_penalty=sampling.repeat_penalty,
         seed=sampling.seed,
         stop=request.stop,
+        priority=int(request.priority),
     )

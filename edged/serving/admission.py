@@ -24,7 +24,7 @@ class Load(Struct, frozen=True, kw_only=True):
         running: Requests running now, of `slots`.
         capacity: The most that may wait.
         per_client: The most that one client may have waiting.
-        slots: The most that run at once.
+        slots: The most that run at once, apart from an urgent one.
         unconfirmed: Replies that the broker has not taken yet.
         avg_service_s: Mean seconds of a run.
         paused: An owner pressed pause.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict, deque
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from msgspec import Struct
 from edged.serving.request import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from edged.serving.request import Request
 
@@ -85,10 +86,17 @@ class Backlog:
         if deadline is not None:
             self._watch(entry, deadline)
 
-    def pop(self, now: float) -> Entry | None:
-        """Take the next one that may still start; call `expire` first to hear of the others."""
-        for entry in self._order():
-            if entry.deadline is None or entry.deadline >= now:
+    def pop(self, now: float, fits: Callable[[Request], bool] = lambda _: True) -> Entry | None:
+        """Take the next one that may still start; call `expire` first to hear of the others.
+
+        Args:
+            now: Seconds of the caller's clock.
+            fits: Whether one may start now. If the first in the order does not fit, all others
+                wait behind it, except the urgent.
+        """
+        head = islice(_timely(self._order(), now), 1)
+        for entry in chain(head, _timely(self._urgent(), now)):
+            if fits(entry.request):
                 self._take(entry)
                 self._next_turn(entry)
                 return entry
@@ -148,6 +156,13 @@ class Backlog:
                         still.append(turn)
                 turns = still
 
+    def _urgent(self) -> Iterator[Entry]:
+        for entry in self._front:
+            if entry.request.priority is Priority.URGENT:
+                yield entry
+        for queue in self._lanes[Priority.URGENT].values():
+            yield from queue
+
     def _take(self, entry: Entry) -> None:
         client = entry.request.client
         del self._entries[entry.request.key]
@@ -178,6 +193,10 @@ class Backlog:
 
     def _waits(self, entry: Entry) -> bool:
         return self._entries.get(entry.request.key) is entry
+
+
+def _timely(entries: Iterable[Entry], now: float) -> Iterator[Entry]:
+    return (entry for entry in entries if entry.deadline is None or entry.deadline >= now)
 
 
 def _turn(lane: OrderedDict[str, deque[Entry]], client: str, entry: Entry) -> int:

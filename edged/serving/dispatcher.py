@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edged.serving.effects import Effect
+    from edged.serving.running import Job
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -66,7 +67,7 @@ class Dispatcher:
         """
         state = self._state
         effects = [*_HANDLERS[type(event)](state, event, now), *_start(state, now)]
-        effects += state.positions.tell(state.running.runs(), state.mean_s, now)
+        effects += state.positions.tell(state.mean_s, now)
         if state.memory_only:
             return [effect for effect in effects if not isinstance(effect, LEDGER_OPS)]
         return effects
@@ -97,12 +98,17 @@ def _start(state: State, now: float) -> list[Effect]:
     for entry in state.backlog.expire(now):
         job = state.jobs[entry.request.key]
         effects += state.conclude(job, replies.expired(job, now))
-    while state.ready and not state.paused and state.running.free:
-        entry_next = state.backlog.pop(now)
-        if entry_next is None:
-            break
-        effects += state.running.start(state.jobs[entry_next.request.key], now)
+    while following := _next(state, now):
+        effects += state.running.start(following, now)
     return effects
+
+
+def _next(state: State, now: float) -> Job | None:
+    """Who may start now, taken out of the backlog."""
+    if not state.ready or state.paused or state.running.full:
+        return None
+    entry = state.backlog.pop(now, lambda request: state.running.fits(state.jobs[request.key]))
+    return None if entry is None else state.jobs[entry.request.key]
 
 
 def _cancel_asked(state: State, event: events.CancelAsked, now: float) -> list[Effect]:
@@ -144,6 +150,7 @@ def _send_away(state: State, now: float) -> list[Effect]:
 
 def _engine_ready(state: State, event: events.EngineReady, _now: float) -> list[Effect]:
     state.ready, state.fatal, state.variant = True, None, clean(event.variant)
+    state.running.slots = event.streams
     return []
 
 

@@ -105,7 +105,7 @@ class SendReply(Struct, frozen=True, kw_only=True):
 class SendDelta(Struct, frozen=True, kw_only=True):
     """Publish a piece of the text; `seq` counts from 0 in each run, the last is `done`.
 
-    A run that a restart interrupted begins again, and its `seq` from 0 with it.
+    A run that a restart or the engine's death interrupted begins again, its `seq` from 0 with it.
     """
 
     key: str

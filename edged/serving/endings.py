@@ -37,19 +37,32 @@ def run_failed(state: State, event: RunFailed, now: float) -> list[Effect]:
 
 
 def engine_lost(state: State, event: EngineLost, now: float) -> list[Effect]:
-    """The engine died: what it had in hand may be the reason, so that is not tried again."""
+    """The engine died: what it had in hand may be the reason.
+
+    One that it had in hand alone is not tried again. Of several nobody knows which it was: each
+    runs again, alone, so that a request costs no other one its answer.
+    """
     state.ready = False
+    runs = state.running.take_all()
+    tokens = {lost.key: lost.tokens_done for lost in event.runs}
+    suspects = [run for run in runs if run.touched or run.job.request.key in tokens]
     effects: list[Effect] = []
-    for run in state.running.take_all():
-        in_hand = run.touched or run.job.request.key == event.key
-        if in_hand or run.cancelled or run.job.attempts >= MAX_ATTEMPTS:
-            effects += _cut(state, run, replies.engine_died(event), now, event.tokens_done)
+    for run in runs:
+        guilty = suspects == [run] or run.job.attempts >= MAX_ATTEMPTS
+        if guilty or run.cancelled or not _comes_back(state, event):
+            done = tokens.get(run.job.request.key, 0)
+            effects += _cut(state, run, replies.engine_died(event), now, done)
         else:
             effects += _requeue(state, run, run.job.attempts, now)
     if event.retry_in is None:
         state.fatal = event.reason
         effects += give_up(state, now)
     return effects
+
+
+def _comes_back(state: State, event: EngineLost) -> bool:
+    """Whether an engine will take up what waits: this daemon's, or the next one's."""
+    return not state.memory_only if state.draining else event.retry_in is not None
 
 
 def drain_over(state: State, _event: DrainOver, now: float) -> list[Effect]:

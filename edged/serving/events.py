@@ -62,10 +62,24 @@ class Tick(Struct, frozen=True, kw_only=True):
 
 
 class EngineReady(Struct, frozen=True, kw_only=True):
-    """The engine has loaded `variant` with a context of `n_ctx` tokens."""
+    """The engine has loaded a model.
+
+    Attributes:
+        variant: What it loaded.
+        n_ctx: Tokens of prompt and answer together.
+        streams: Runs it computes side by side; one urgent run more may be submitted.
+    """
 
     variant: str
     n_ctx: int
+    streams: int
+
+
+class LostRun(Struct, frozen=True, kw_only=True):
+    """A run that the engine took along, and how many tokens of it were made."""
+
+    key: str
+    tokens_done: int
 
 
 class EngineLost(Struct, frozen=True, kw_only=True):
@@ -73,16 +87,14 @@ class EngineLost(Struct, frozen=True, kw_only=True):
 
     Attributes:
         reason: "SIGSEGV", "exit 3", "stalled", "bad_frame", ...
-        key: The request it had in hand, if any.
+        runs: The requests it had in hand.
         during: "load", "prefill", "decode", "idle".
-        tokens_done: Tokens made for `key`.
         retry_in: Seconds until the next start; None: it will not be started again.
     """
 
     reason: str
-    key: str | None = None
+    runs: tuple[LostRun, ...] = ()
     during: str = "idle"
-    tokens_done: int = 0
     retry_in: float | None = None
 
 

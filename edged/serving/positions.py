@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edged.serving.backlog import Backlog
     from edged.serving.effects import Effect
     from edged.serving.request import Request
-    from edged.serving.running import Run
+    from edged.serving.running import Running
 
 # Who stands further back is told once: each start would otherwise cost a message to everyone.
 MAX_TOLD = 10
@@ -19,17 +19,18 @@ MAX_TOLD = 10
 class Positions:
     """Remembers who was told what, and tells what changed."""
 
-    def __init__(self, backlog: Backlog, slots: int) -> None:
+    def __init__(self, backlog: Backlog, running: Running) -> None:
         self._backlog = backlog
-        self._slots = slots
+        self._running = running
         self._changes = 0
         self._told: dict[str, int] = {}
 
-    def tell(self, runs: list[Run], mean_s: float, now: float) -> list[Effect]:
+    def tell(self, mean_s: float, now: float) -> list[Effect]:
         """Progress for those of the first `MAX_TOLD` whose position is new."""
         if self._backlog.changes == self._changes:
             return []
         self._changes = self._backlog.changes
+        runs = self._running.runs()
         busy_s = sum(max(0.0, mean_s - (now - run.started_at)) for run in runs)
         order = self._backlog.order(MAX_TOLD)
         before = self._told
@@ -46,6 +47,6 @@ class Positions:
         return [self._progress(request, place, mean_s, mean_s)] if place > MAX_TOLD else []
 
     def _progress(self, request: Request, place: int, busy_s: float, mean_s: float) -> SendProgress:
-        eta_s = round((busy_s + mean_s * (place - 1)) / self._slots, 1)
+        eta_s = round((busy_s + mean_s * (place - 1)) / self._running.slots, 1)
         fields = {"position": float(place), "eta_s": eta_s}
         return SendProgress(key=request.key, id=request.id, phase="waiting", fields=fields)

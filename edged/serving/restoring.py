@@ -57,7 +57,8 @@ def _resume(state: State, row: Row, request: Request, now: float) -> list[Effect
     if ran and row.attempts >= endings.MAX_ATTEMPTS:
         state.jobs[request.key] = job
         return state.conclude(job, replies.unserved(job, replies.INTERRUPTED, now))
+    began = ran or job.alone
     # What has started once has met its deadline; the others are expired by their true age.
-    deadline = None if ran or request.expires_in is None else job.accepted_at + request.expires_in
-    state.wait(job, now, deadline, front=ran)
+    deadline = None if began or request.expires_in is None else job.accepted_at + request.expires_in
+    state.wait(job, now, deadline, front=began)
     return []

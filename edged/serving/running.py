@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from edged.serving.effects import CancelRun, MarkRunning, SendDelta, SendProgress, Submit
+from edged.serving.request import Priority
 from edged.serving.text import clean
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 # A person reads no faster, and QoS 0 is no reason to flood a broker.
 PROGRESS_EVERY_S = 1.0
+# Until the engine tells.
+FIRST_SLOTS = 1
+# Whoever is in a hurry need not wait for a slot: the engine lets the others wait.
+URGENT_SLOTS = 1
 # Mean characters of a token; real ones are about 4, long runs of blanks about 30.
 MAX_TOKEN_CHARS = 64
 
@@ -35,6 +40,11 @@ class Job(Struct, kw_only=True, eq=False):
     attempts: int = 0
     fingerprint: str | None = None
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is to run alone: it was interrupted before, and may have been the cause."""
+        return self.attempts > 0
+
 
 class Run(Struct, kw_only=True, eq=False):
     """One attempt at a job.
@@ -42,6 +52,7 @@ class Run(Struct, kw_only=True, eq=False):
     Attributes:
         job: What runs.
         started_at: Seconds of the dispatcher's clock.
+        alone: Nothing else may run.
         told_at: When progress was told last.
         touched: The engine has begun with it.
         cancelled: Somebody asked for its end.
@@ -56,6 +67,7 @@ class Run(Struct, kw_only=True, eq=False):
 
     job: Job
     started_at: float
+    alone: bool = False
     told_at: float | None = None
     touched: bool = False
     cancelled: bool = False
@@ -74,29 +86,40 @@ class Run(Struct, kw_only=True, eq=False):
 
 
 class Running:
-    """At most `slots` runs, by key."""
+    """The runs by key.
 
-    def __init__(self, slots: int) -> None:
-        self._slots = slots
+    Attributes:
+        slots: The most that run at once, apart from an urgent one.
+    """
+
+    def __init__(self) -> None:
+        self.slots = FIRST_SLOTS
         self._runs: dict[str, Run] = {}
 
     def __len__(self) -> int:
         return len(self._runs)
 
     @property
-    def free(self) -> bool:
-        """Whether one more may start."""
-        return len(self._runs) < self._slots
+    def full(self) -> bool:
+        """Whether nothing may start, whatever it is."""
+        lonely = any(run.alone for run in self._runs.values())
+        return lonely or len(self._runs) >= self.slots + URGENT_SLOTS
+
+    def fits(self, job: Job) -> bool:
+        """Whether this one may start now."""
+        if self.full or (job.alone and self._runs):
+            return False
+        return len(self._runs) < self.slots or job.request.priority is Priority.URGENT
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
         return list(self._runs.values())
 
     def start(self, job: Job, now: float) -> list[Effect]:
-        """Begin a run; there must be a free slot."""
+        """Begin a run; it must fit."""
         key = job.request.key
+        self._runs[key] = Run(job=job, started_at=now, alone=job.alone)
         job.attempts += 1
-        self._runs[key] = Run(job=job, started_at=now)
         return [MarkRunning(key=key, attempts=job.attempts), Submit(request=job.request)]
 
     def end(self, key: str) -> Run | None:

@@ -30,14 +30,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     Attributes:
         capacity: The most that may wait.
         per_client: The most that one client may have waiting.
-        slots: The most that run at once.
         duplicate_window_s: Seconds for which a reply is remembered after the broker took it.
         max_replies: The most replies remembered in that window.
     """
 
     capacity: int = 64
     per_client: int = 48
-    slots: int = 1
     duplicate_window_s: float = 600.0
     max_replies: int = MAX_REPLIES
 
@@ -66,10 +64,10 @@ class State:
         self.settings = settings
         self.jobs: dict[str, Job] = {}
         self.backlog = Backlog()
-        self.running = Running(settings.slots)
+        self.running = Running()
         window = DuplicateWindow(settings.duplicate_window_s, settings.max_replies)
         self.outcomes = Outcomes(window)
-        self.positions = Positions(self.backlog, settings.slots)
+        self.positions = Positions(self.backlog, self.running)
         self.variant: str | None = None
         self.ready = False
         self.fatal: str | None = None
@@ -87,7 +85,7 @@ class State:
             running=len(self.running),
             capacity=self.settings.capacity,
             per_client=self.settings.per_client,
-            slots=self.settings.slots,
+            slots=self.running.slots,
             unconfirmed=self.outcomes.window.unconfirmed,
             avg_service_s=self.mean_s,
             paused=self.paused,

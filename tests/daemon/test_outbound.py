@@ -11,7 +11,7 @@ from edged.daemon.outbound import Outbound, generate
 from edged.engine import codec, frames
 from edged.errors import StorageError
 from edged.serving import effects
-from edged.serving.request import Message, Request, Sampling, Ticket
+from edged.serving.request import Message, Priority, Request, Sampling, Ticket
 from edged.serving.row import Row
 from tests.daemon.rooms import Rooms
 
@@ -27,6 +27,7 @@ REQUEST = Request(
     max_tokens=9,
     sampling=Sampling(temperature=0.0, seed=4),
     stop=("end",),
+    priority=Priority.URGENT,
 )
 TICKET = Ticket(connection=2, mid=5, qos=1)
 
@@ -154,6 +155,7 @@ def test_the_child_is_told_the_work_and_nothing_else() -> None:
         repeat_penalty=1.1,
         seed=4,
         stop=("end",),
+        priority=0,
     )
     assert b"reply" not in codec.encode_checked(frame)
 

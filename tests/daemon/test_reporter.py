@@ -56,7 +56,7 @@ class Desk:
 
     def ready(self) -> None:
         self.reporter.engine_up(UP)
-        self.rooms.dispatcher.on(events.EngineReady(variant="pocket", n_ctx=512), 0.0)
+        self.rooms.dispatcher.on(events.EngineReady(variant="pocket", n_ctx=512, streams=1), 0.0)
 
     @property
     def states(self) -> list[State]:

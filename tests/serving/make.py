@@ -8,7 +8,7 @@ import msgspec
 
 from edged.serving.dispatcher import Dispatcher, Standing
 from edged.serving.effects import Effect, SendReply
-from edged.serving.events import Arrived, Completed, EngineReady, Event
+from edged.serving.events import Arrived, Completed, EngineLost, EngineReady, Event, LostRun
 from edged.serving.request import Message, Priority, Reply, Request, Ticket, Usage
 from edged.serving.state import Settings
 
@@ -69,15 +69,25 @@ def only(effects: Sequence[Effect], kind: type[T]) -> list[T]:
     return [effect for effect in effects if isinstance(effect, kind)]
 
 
+def engine_ready(streams: int = 1) -> EngineReady:
+    return EngineReady(variant="tiny-Q4_K", n_ctx=2048, streams=streams)
+
+
+def engine_lost(*keys: str, retry_in: float | None = 1.0) -> EngineLost:
+    """A death that took these along, with 7 tokens each."""
+    runs = tuple(LostRun(key=key, tokens_done=7) for key in keys)
+    return EngineLost(reason="SIGSEGV", runs=runs, during="decode", retry_in=retry_in)
+
+
 class Desk:
     """A dispatcher at a desk with a clock on it."""
 
-    def __init__(self, *, ready: bool = True, **settings: Any) -> None:
+    def __init__(self, *, ready: bool = True, streams: int = 1, **settings: Any) -> None:
         self.now = 100.0
         self.dispatcher = Dispatcher(Settings(**settings))
         self.mid = 0
         if ready:
-            self.on(EngineReady(variant="tiny-Q4_K", n_ctx=2048))
+            self.on(engine_ready(streams))
 
     def on(self, event: Event, *, after: float = 0.0) -> list[Effect]:
         self.now += after

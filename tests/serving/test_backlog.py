@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edged.serving.backlog import SLACK, Backlog
-from edged.serving.request import Priority
+from edged.serving.request import Priority, Request
 from tests.serving.make import request
 
 
@@ -60,6 +60,29 @@ def test_front_goes_first() -> None:
         None,
     ]
     assert drained(backlog) == ["f1", "f2", "u"]
+
+
+def test_the_urgent_alone_pass_a_head_that_does_not_fit() -> None:
+    backlog = Backlog()
+    for name, priority in (("n", 1), ("u1", 0), ("u2", 0)):
+        backlog.push(request(name, priority=Priority(priority)), 0.0)
+    backlog.push(request("f"), 0.0, front=True)
+    backlog.push(request("fu", priority=Priority.URGENT), 0.0, front=True)
+
+    def urgent(asked: Request) -> bool:
+        return asked.priority is Priority.URGENT
+
+    order = [entry.request.id for entry in iter(lambda: backlog.pop(0.0, urgent), None)]
+    assert order == ["fu", "u1", "u2"]
+    assert backlog.pop(0.0, lambda asked: asked.id == "n") is None, "it waits behind the head"
+    assert drained(backlog) == ["f", "n"]
+
+
+def test_the_urgent_have_deadlines_too() -> None:
+    backlog = Backlog()
+    backlog.push(request("n"), 0.0, front=True)
+    backlog.push(request("u", priority=Priority.URGENT), 0.0, 5.0)
+    assert backlog.pop(5.1, lambda asked: asked.id == "u") is None
 
 
 def test_deadline_is_the_last_moment_to_start() -> None:

@@ -15,21 +15,19 @@ from edged.serving.effects import (
 from edged.serving.events import (
     CancelAsked,
     Drain,
-    EngineReady,
     LedgerBack,
     LedgerLost,
     PauseSet,
     ReplyTaken,
     Tick,
 )
-from edged.serving.request import Priority
-from tests.serving.make import Desk, answer, completed, kinds, only, request
+from tests.serving.make import Desk, answer, completed, engine_ready, kinds, only, request
 
 KEY = request("q").key
 
 
 def test_standing() -> None:
-    desk = Desk(slots=1)
+    desk = Desk()
     desk.ask(request("run"))
     desk.ask(request("wait"))
     desk.on(PauseSet(paused=True))
@@ -58,7 +56,7 @@ class TestCancel:
         assert (reply.status, reply.finish_reason, reply.text) == ("cancelled", "cancelled", None)
         assert reply.timings is not None
         assert reply.timings.queue_ms == 2000
-        assert not only(desk.on(EngineReady(variant="v", n_ctx=1)), Submit)
+        assert not only(desk.on(engine_ready()), Submit)
 
     def test_all_clients_with_this_id(self) -> None:
         desk = Desk(ready=False)
@@ -132,7 +130,7 @@ class TestLedger:
         assert desk.standing().memory_only
 
     def test_back_means_all_is_written(self) -> None:
-        desk = Desk(slots=1)
+        desk = Desk()
         desk.on(LedgerLost())
         for name in ("done", "replied", "run"):
             desk.ask(request(name), fingerprint=f"f-{name}")
@@ -140,7 +138,7 @@ class TestLedger:
         desk.on(completed(request("done").key))
         desk.on(completed(request("replied").key))
         desk.on(ReplyTaken(key=request("done").key))
-        desk.ask(request("wait", priority=Priority.URGENT))
+        desk.ask(request("wait"))
         desk.now += 1
         (rewrite,) = desk.on(LedgerBack())
         assert isinstance(rewrite, Rewrite)

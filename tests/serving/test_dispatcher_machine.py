@@ -1,7 +1,8 @@
 """Whatever happens in whatever order, nothing accepted is lost and nothing is answered twice.
 
-The machine plays the broker (redelivers what was not acknowledged), the engine, the disk
-(ledger effects applied to a dict) and the fault: a crash between any two effects.
+The machine plays the broker (redelivers what was not acknowledged), the engine (several runs side
+by side, and deaths), the disk (ledger effects applied to a dict) and the fault: a crash between any
+two effects.
 """
 
 from __future__ import annotations
@@ -25,9 +26,20 @@ if TYPE_CHECKING:
     from edged.serving.row import Row
 
 WINDOW_S = 100.0
-SETTINGS = Settings(capacity=4, per_client=3, slots=2, duplicate_window_s=WINDOW_S, max_replies=6)
+SETTINGS = Settings(capacity=4, per_client=3, duplicate_window_s=WINDOW_S, max_replies=6)
+MAX_STREAMS = 3
 CLIENTS = st.sampled_from(["", "a", "b"])
 PICK = st.integers(0, 1000)
+
+
+def died(batch: list[fx.Effect]) -> set[str]:
+    """Requests that are told that a death cost them their answer."""
+    replies = [sent for sent in only(batch, fx.SendReply) if sent.reply and sent.reply.error]
+    return {
+        sent.key
+        for sent in replies
+        if sent.key and sent.reply and sent.reply.error and sent.reply.error.code == "engine_died"
+    }
 
 
 class Crashed(Exception):  # noqa: N818 - a signal, not an error
@@ -98,7 +110,9 @@ class World(RuleBasedStateMachine):
         self.ended: set[str] = set()
         # Engine.
         self.up = False
+        self.streams = 1
         self.runs: dict[str, bool] = {}
+        self.touched: set[str] = set()
         self.lost = False
         self.blind = False
         self.draining = False
@@ -106,13 +120,14 @@ class World(RuleBasedStateMachine):
 
     # The daemon.
 
-    def send(self, event: ev.Event) -> None:
+    def send(self, event: ev.Event) -> list[fx.Effect]:
         batch = self.dispatcher.on(event, self.now)
         self.check_order(batch, event)
         try:
             self.perform(batch)
         except Crashed:
             self.restart()
+        return batch
 
     def check_order(self, batch: list[fx.Effect], event: ev.Event) -> None:
         tickets = [ack.ticket for ack in only(batch, fx.Acknowledge)]
@@ -163,9 +178,8 @@ class World(RuleBasedStateMachine):
                 del self.unacked[effect.ticket]
             case fx.Submit():
                 key = effect.request.key
-                assert self.up
-                assert key not in self.runs
                 assert self.lost or key in self.disk.rows
+                self.start(effect.request)
                 self.runs[key] = False
                 self.deltas[key] = []
                 self.ended.discard(key)
@@ -180,6 +194,18 @@ class World(RuleBasedStateMachine):
                 assert effect.phase != "waiting" or effect.fields["position"] >= 1
             case _:
                 pass
+
+    def start(self, asked: Request) -> None:
+        assert self.up
+        assert asked.key not in self.runs
+        assert len(self.runs) < self.streams + (asked.priority is Priority.URGENT)
+        assert not (self.alone(asked.key) and self.runs), "alone is alone"
+        assert not any(self.alone(key) for key in self.runs), "alone is alone"
+        self.touched.discard(asked.key)
+
+    def alone(self, key: str) -> bool:
+        """Whether a request that runs had begun before."""
+        return self.dispatcher._state.jobs[key].attempts > 1
 
     def stream(self, effect: fx.SendDelta) -> None:
         assert effect.key not in self.ended
@@ -225,7 +251,8 @@ class World(RuleBasedStateMachine):
             self.lost = True
             self.send(ev.LedgerLost())
         else:
-            self.send(ev.Restored(rows=self.disk.load(self.now)))
+            batch = self.send(ev.Restored(rows=self.disk.load(self.now)))
+            assert len(died(batch)) <= 1, "only what ran alone is not tried again"
         again, self.unacked = self.unacked, {}
         for fingerprint in again.values():
             self.deliver(fingerprint, dup=True)
@@ -284,29 +311,41 @@ class World(RuleBasedStateMachine):
         self.deliver(recent[pick % len(recent)], dup=True)
 
     @precondition(lambda self: not self.up)
-    @rule()
-    def engine_ready(self) -> None:
-        self.up = True
-        self.send(ev.EngineReady(variant="v", n_ctx=2048))
+    @rule(streams=st.integers(1, MAX_STREAMS))
+    def engine_ready(self, streams: int) -> None:
+        self.up, self.streams = True, streams
+        self.send(ev.EngineReady(variant="v", n_ctx=2048, streams=streams))
 
     @precondition(lambda self: self.up)
-    @rule(pick=PICK, fatal=st.booleans(), named=st.booleans())
-    def engine_lost(self, pick: int, *, fatal: bool, named: bool) -> None:
-        keys = list(self.runs)
-        key = keys[pick % len(keys)] if keys and named else None
+    @rule(names=st.sets(st.integers(0, MAX_STREAMS)), fatal=st.sampled_from([False, False, True]))
+    def engine_lost(self, names: set[int], *, fatal: bool) -> None:
+        """It names some of what it had in hand: the others were on their way to it."""
+        named = [key for number, key in enumerate(self.runs) if number in names]
+        suspects = {key for key in self.runs if key in self.touched or key in named}
+        alone = {key for key in self.runs if self.alone(key)}
+        hopeless = self.lost if self.draining else fatal
         self.up, self.runs = False, {}
+        runs = tuple(ev.LostRun(key=key, tokens_done=1) for key in named)
         retry_in = None if fatal else 1.0
-        self.send(ev.EngineLost(reason="SIGSEGV", key=key, during="decode", retry_in=retry_in))
+        lost = ev.EngineLost(reason="SIGSEGV", runs=runs, during="decode", retry_in=retry_in)
+        batch = self.send(lost)
+        dead = died(batch)
+        if hopeless:
+            return
+        if len(suspects) == 1:
+            assert suspects <= {sent.key for sent in only(batch, fx.SendReply)}
+        assert len(dead) <= 1, "a death costs at most one request"
+        assert not dead or dead in (suspects, alone)
 
     @precondition(lambda self: self.runs)
     @rule(pick=PICK, done=st.integers(0, 10))
     def prefilled(self, pick: int, done: int) -> None:
-        self.send(ev.Prefilled(key=self.a_run(pick), done=done, total=10))
+        self.send(ev.Prefilled(key=self.touch(pick), done=done, total=10))
 
     @precondition(lambda self: self.runs)
     @rule(pick=PICK, text=st.sampled_from(["", "a", "bc", "\ud800", "x" * 600]))
     def decoded(self, pick: int, text: str) -> None:
-        self.send(ev.Decoded(key=self.a_run(pick), text=text, tokens=1))
+        self.send(ev.Decoded(key=self.touch(pick), text=text, tokens=1))
 
     @precondition(lambda self: self.runs)
     @rule(pick=PICK)
@@ -350,6 +389,8 @@ class World(RuleBasedStateMachine):
     def stop(self) -> None:
         self.send(ev.DrainOver())
         if self.draining:
+            if self.lost:
+                assert not self.dispatcher.snapshot(self.now).waiting, "gone with the memory"
             self.restart()
 
     @precondition(lambda self: not self.lost)
@@ -376,16 +417,36 @@ class World(RuleBasedStateMachine):
     def a_run(self, pick: int) -> str:
         return list(self.runs)[pick % len(self.runs)]
 
+    def touch(self, pick: int) -> str:
+        key = self.a_run(pick)
+        self.touched.add(key)
+        return key
+
     # What must hold.
 
     @invariant()
     def bounded(self) -> None:
         standing = self.dispatcher.snapshot(self.now)
-        assert standing.running <= SETTINGS.slots
         assert standing.running == len(self.runs)
+        assert standing.running <= self.streams + 1
+        if standing.running > self.streams:
+            jobs = self.dispatcher._state.jobs
+            assert any(jobs[key].request.priority is Priority.URGENT for key in self.runs)
         # Runs that went back to waiting after an interruption come on top.
-        assert standing.waiting <= SETTINGS.capacity + SETTINGS.slots
+        assert standing.waiting + standing.running <= SETTINGS.capacity + MAX_STREAMS + 1
         assert standing.oldest_wait_s >= 0
+
+    @invariant()
+    def nobody_waits_for_nothing(self) -> None:
+        standing, state = self.dispatcher.snapshot(self.now), self.dispatcher._state
+        if not self.up or standing.paused or self.draining or any(map(self.alone, self.runs)):
+            return
+        waiting = state.waiting()
+        if len(self.runs) <= self.streams:
+            urgent = [job for job in waiting if job.request.priority is Priority.URGENT]
+            assert all(job.alone for job in urgent)
+        if len(self.runs) < self.streams:
+            assert not waiting or (self.runs and any(job.alone for job in waiting))
 
     @invariant()
     def acknowledged_once(self) -> None:
@@ -414,7 +475,7 @@ class World(RuleBasedStateMachine):
             self.ledger_back()
         self.pause(paused=False)
         if not self.up:
-            self.engine_ready()
+            self.engine_ready(2)
         while self.runs:
             self.completed(0)
         standing = self.dispatcher.snapshot(self.now)

@@ -7,6 +7,7 @@ import pytest
 from edged.serving.effects import (
     Acknowledge,
     CancelRun,
+    Effect,
     Finished,
     MarkRunning,
     MarkWaiting,
@@ -19,17 +20,25 @@ from edged.serving.events import (
     Decoded,
     Drain,
     DrainOver,
-    EngineLost,
-    EngineReady,
     LedgerLost,
     Prefilled,
     RunFailed,
 )
-from edged.serving.request import Timings, Usage
-from tests.serving.make import Desk, answer, completed, kinds, only, request, usage
+from edged.serving.request import Priority, Timings, Usage
+from tests.serving.make import (
+    Desk,
+    answer,
+    completed,
+    engine_lost,
+    engine_ready,
+    kinds,
+    only,
+    request,
+    usage,
+)
 
 KEY = request("q").key
-READY = EngineReady(variant="tiny-Q4_K", n_ctx=2048)
+READY = engine_ready()
 
 
 def running() -> Desk:
@@ -38,10 +47,6 @@ def running() -> Desk:
     desk.ask(request("q"))
     desk.on(completed(request("before").key), after=2)
     return desk
-
-
-def lost(key: str | None = KEY, *, retry_in: float | None = 1.0) -> EngineLost:
-    return EngineLost(reason="SIGSEGV", key=key, during="decode", tokens_done=7, retry_in=retry_in)
 
 
 class TestCompleted:
@@ -122,7 +127,7 @@ class TestEngineLost:
         desk = running()
         desk.on(Prefilled(key=KEY, done=12, total=12))
         desk.on(Decoded(key=KEY, text="Hel", tokens=1))
-        effects = desk.on(lost())
+        effects = desk.on(engine_lost(KEY))
         reply = answer(effects)
         assert reply.error is not None
         assert (reply.status, reply.error.code) == ("failed", "engine_died")
@@ -136,35 +141,43 @@ class TestEngineLost:
     def test_what_was_to_be_cancelled_is_cancelled(self) -> None:
         desk = running()
         desk.on(CancelAsked(id="q"))
-        reply = answer(desk.on(lost()))
+        reply = answer(desk.on(engine_lost(KEY)))
         assert (reply.status, reply.error) == ("cancelled", None)
 
     def test_what_it_had_begun_is_not_tried_again_whatever_is_said(self) -> None:
         desk = running()
         desk.on(Prefilled(key=KEY, done=1, total=12))
-        assert answer(desk.on(lost(None))).status == "failed"
+        assert answer(desk.on(engine_lost())).status == "failed"
 
     def test_what_was_to_be_cancelled_does_not_run_again(self) -> None:
         desk = running()
         desk.on(CancelAsked(id="q"))
-        assert answer(desk.on(lost(None))).status == "cancelled"
+        assert answer(desk.on(engine_lost())).status == "cancelled"
 
     def test_what_it_never_touched_runs_again_once(self) -> None:
         desk = running()
-        assert kinds(desk.on(lost(None))) == ["MarkWaiting", "SendProgress"]
+        assert kinds(desk.on(engine_lost())) == ["MarkWaiting", "SendProgress"]
         assert only(desk.on(READY), MarkRunning) == [MarkRunning(key=KEY, attempts=2)]
-        assert answer(desk.on(lost(None))).status == "failed"
+        assert answer(desk.on(engine_lost())).status == "failed"
 
     def test_others_wait_for_the_next_engine(self) -> None:
         desk = running()
         desk.ask(request("next"))
-        desk.on(lost())
+        desk.on(engine_lost(KEY))
         assert only(desk.on(READY), Submit)[0].request.id == "next"
+
+    def test_what_was_interrupted_runs_alone(self) -> None:
+        desk = Desk(streams=2)
+        desk.ask(request("q"))
+        desk.on(engine_lost())
+        desk.ask(request("next"))
+        assert [sent.request.id for sent in only(desk.on(engine_ready(2)), Submit)] == ["q"]
+        assert [sent.request.id for sent in only(desk.on(completed(KEY)), Submit)] == ["next"]
 
     def test_for_good_answers_all(self) -> None:
         desk = running()
         desk.ask(request("next"))
-        effects = desk.on(lost(retry_in=None))
+        effects = desk.on(engine_lost(KEY, retry_in=None))
         replies = {sent.request_id: sent.reply for sent in only(effects, SendReply)}
         errors = {name: reply.error for name, reply in replies.items() if reply}
         assert {name: error.code for name, error in errors.items() if error} == {
@@ -179,8 +192,100 @@ class TestEngineLost:
         desk = running()
         desk.ask(request("next"))
         desk.on(Drain())
-        assert answer(desk.on(lost(retry_in=None))).id == "q"
+        assert answer(desk.on(engine_lost(KEY, retry_in=None))).id == "q"
         assert desk.standing().waiting == 1
+
+
+class TestSeveralLost:
+    """Nobody knows which of them it was."""
+
+    def crashed(self, *names: str) -> Desk:
+        """Those ran side by side and were touched when the engine died; it is up again."""
+        desk = Desk(streams=3)
+        for name in names:
+            desk.ask(request(name))
+            desk.on(Decoded(key=request(name).key, text="Hel", tokens=1))
+        effects = desk.on(engine_lost(*(request(name).key for name in names)))
+        waiting = [MarkWaiting(key=request(name).key, attempts=1) for name in names]
+        assert only(effects, MarkWaiting) == waiting
+        assert not only(effects, SendReply)
+        return desk
+
+    def started(self, effects: list[Effect]) -> list[str]:
+        return [sent.request.id for sent in only(effects, Submit)]
+
+    def test_each_runs_again_alone_in_its_order(self) -> None:
+        desk = self.crashed("a", "b")
+        desk.ask(request("c"))
+        assert self.started(desk.on(engine_ready(3))) == ["a"]
+        assert self.started(desk.ask(request("now", priority=Priority.URGENT))) == []
+        reply = desk.on(completed(request("a").key))
+        assert answer(reply).status == "ok"
+        assert self.started(reply) == ["b"]
+        rest = desk.on(completed(request("b").key))
+        assert self.started(rest) == ["now", "c"]
+
+    def test_the_next_death_finds_the_one(self) -> None:
+        desk = self.crashed("a", "b")
+        desk.on(engine_ready(3))
+        reply = answer(desk.on(engine_lost(request("a").key)))
+        assert reply.error is not None
+        assert (reply.id, reply.status, reply.error.code) == ("a", "failed", "engine_died")
+        desk.on(engine_ready(3))
+        assert answer(desk.on(completed(request("b").key))).status == "ok"
+
+    def test_the_touched_and_the_named_are_in_hand(self) -> None:
+        desk = Desk(streams=2)
+        desk.ask(request("a"))
+        desk.ask(request("b"))
+        desk.on(Prefilled(key=request("a").key, done=1, total=2))
+        effects = desk.on(engine_lost(request("b").key))
+        assert len(only(effects, MarkWaiting)) == 2
+
+    def test_one_that_never_reached_it_is_no_suspect(self) -> None:
+        desk = Desk(streams=2)
+        desk.ask(request("a"))
+        desk.ask(request("late"))
+        effects = desk.on(engine_lost(request("a").key))
+        assert answer(effects).id == "a"
+        assert only(effects, MarkWaiting) == [MarkWaiting(key=request("late").key, attempts=1)]
+
+    def test_what_was_to_be_cancelled_is_cancelled_and_a_suspect(self) -> None:
+        desk = Desk(streams=2)
+        desk.ask(request("a"))
+        desk.ask(request("b"))
+        desk.on(CancelAsked(id="a"))
+        effects = desk.on(engine_lost(request("a").key, request("b").key))
+        assert (answer(effects).id, answer(effects).status) == ("a", "cancelled")
+        assert [mark.key for mark in only(effects, MarkWaiting)] == [request("b").key]
+
+    def test_for_good_answers_each_as_a_victim(self) -> None:
+        desk = Desk(streams=2)
+        desk.ask(request("a"))
+        desk.ask(request("b"))
+        keys = [request(name).key for name in "ab"]
+        effects = desk.on(engine_lost(*keys, retry_in=None))
+        replies = [sent.reply for sent in only(effects, SendReply) if sent.reply]
+        assert [reply.error and reply.error.code for reply in replies] == ["engine_died"] * 2
+
+    def test_while_stopping_they_wait_for_the_next_start(self) -> None:
+        desk = Desk(streams=2)
+        desk.ask(request("a"))
+        desk.ask(request("b"))
+        desk.on(Drain())
+        keys = [request(name).key for name in "ab"]
+        effects = desk.on(engine_lost(*keys, retry_in=None))
+        assert len(only(effects, MarkWaiting)) == 2
+        assert desk.standing().waiting == 2
+
+    def test_while_stopping_without_a_ledger_they_are_told(self) -> None:
+        desk = Desk(streams=2)
+        desk.ask(request("a"))
+        desk.ask(request("b"))
+        desk.on(LedgerLost())
+        desk.on(Drain())
+        effects = desk.on(engine_lost(*(request(name).key for name in "ab")))
+        assert len(only(effects, SendReply)) == 2
 
 
 class TestDrainOver:

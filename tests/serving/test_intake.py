@@ -70,7 +70,7 @@ class TestSameAgain:
         assert only(desk.ask(request("q")), Submit)
 
     def test_same_id_of_another_client_is_another_request(self) -> None:
-        desk = Desk(slots=2)
+        desk = Desk(streams=2)
         desk.ask(request("q", "a"))
         assert only(desk.ask(request("q", "b")), Submit)
 
@@ -87,7 +87,7 @@ class TestSameAgain:
         assert only(desk.ask(request("fresh5"), fingerprint="f"), Accept)
 
     def test_dup_of_something_never_seen_is_new(self) -> None:
-        desk = Desk(slots=3)
+        desk = Desk(streams=3)
         assert only(desk.ask(request("q"), dup=True, fingerprint="f"), Submit)
         assert only(desk.ask(request("r"), dup=True), Submit)
 

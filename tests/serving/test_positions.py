@@ -36,10 +36,11 @@ def test_change_is_told_to_whom_it_concerns() -> None:
         desk.ask(request(name))
     assert desk.on(Tick()) == []
     assert told(desk.on(CancelAsked(id="b"))) == {"c": (2, 60.0)}
+    assert told(desk.ask(request("now", priority=Priority.URGENT))) == {}
     assert told(desk.ask(request("u", priority=Priority.URGENT))) == {
-        "u": (1, 30.0),
-        "a": (2, 60.0),
-        "c": (3, 90.0),
+        "u": (1, 60.0),
+        "a": (2, 90.0),
+        "c": (3, 120.0),
     }
 
 
@@ -62,7 +63,7 @@ def test_far_back_is_told_once() -> None:
 
 
 def test_more_slots_are_faster() -> None:
-    desk = Desk(slots=2)
+    desk = Desk(streams=2)
     for name in ("run1", "run2", "a"):
         effects = desk.ask(request(name))
     assert told(effects) == {"a": (1, 30.0)}

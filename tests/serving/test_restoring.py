@@ -5,17 +5,17 @@ from __future__ import annotations
 from edged.serving.effects import Conclude, Forget, MarkRunning, Rewrite, SendReply, Submit
 from edged.serving.events import (
     EngineLost,
-    EngineReady,
     LedgerBack,
     LedgerLost,
     ReplyTaken,
     Restored,
     Tick,
 )
+from edged.serving.request import Priority
 from edged.serving.row import Row, State, StoredReply
-from tests.serving.make import Desk, answer, kinds, only, request
+from tests.serving.make import Desk, answer, completed, engine_ready, kinds, only, request
 
-READY = EngineReady(variant="v", n_ctx=2048)
+READY = engine_ready()
 
 
 def row(
@@ -71,6 +71,16 @@ def test_running_goes_first_and_once_more() -> None:
     desk = restored(row("a"), row("b", "running", attempts=1, age_s=99, expires_in=1))
     effects = desk.on(READY)
     assert only(effects, MarkRunning) == [MarkRunning(key=request("b").key, attempts=2)]
+
+
+def test_waiting_that_was_interrupted_goes_first_too_and_alone() -> None:
+    desk = restored(row("a"), row("b", attempts=1, age_s=99, expires_in=1), row("c", attempts=1))
+    order = []
+    effects = desk.on(engine_ready(3))
+    while started := only(effects, Submit):
+        order.append([sent.request.id for sent in started])
+        effects = desk.on(completed(started[0].request.key))
+    assert order == [["b"], ["c"], ["a"]]
 
 
 def test_running_twice_is_enough() -> None:
@@ -140,3 +150,18 @@ class TestLedgerThatCouldNotBeRead:
         (rewrite,) = desk.on(LedgerBack(rows=(row("a"),)))
         assert isinstance(rewrite, Rewrite)
         assert rewrite.rows == ()
+
+    def test_the_interrupted_wait_for_those_that_run_but_the_urgent_do_not(self) -> None:
+        desk = Desk(streams=3)
+        desk.on(LedgerLost())
+        desk.ask(request("a"))
+        desk.ask(request("b"))
+        effects = desk.on(LedgerBack(rows=(row("old", "running", attempts=1),)))
+        effects += desk.ask(request("next"))
+        assert not only(effects, Submit)
+        assert only(desk.ask(request("now", priority=Priority.URGENT)), Submit)
+        for name in ("a", "b"):
+            assert not only(desk.on(completed(request(name).key)), Submit)
+        effects = desk.on(completed(request("now").key))
+        assert [sent.request.id for sent in only(effects, Submit)] == ["old"]
+        assert only(desk.on(completed(request("old").key)), Submit)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from edged.serving.effects import CancelRun, SendDelta, SendProgress
-from edged.serving.events import CancelAsked, Decoded, Prefilled
+from edged.serving.effects import CancelRun, Effect, SendDelta, SendProgress, Submit
+from edged.serving.events import CancelAsked, Decoded, PauseSet, Prefilled
+from edged.serving.request import Priority
 from edged.serving.running import MAX_TOKEN_CHARS
-from tests.serving.make import Desk, answer, completed, kinds, only, request
+from tests.serving.make import Desk, answer, completed, engine_ready, kinds, only, request
 
 KEY = request("q").key
 
@@ -96,3 +97,44 @@ def test_engine_is_asked_once_to_stop() -> None:
     assert desk.on(CancelAsked(id="q")) == []
     assert desk.on(decoded("b" * 999)) == []
     assert answer(desk.on(completed(KEY, "cancelled"))).status == "cancelled"
+
+
+def ids(effects: list[Effect]) -> list[str]:
+    return [sent.request.id for sent in only(effects, Submit)]
+
+
+def test_as_many_run_as_the_engine_computes() -> None:
+    desk = Desk(streams=2)
+    assert [ids(desk.ask(request(name))) for name in "abc"] == [["a"], ["b"], []]
+    assert ids(desk.on(completed(request("a").key))) == ["c"]
+    desk = Desk(ready=False)
+    for name in "abc":
+        desk.ask(request(name))
+    assert ids(desk.on(engine_ready(2))) == ["a", "b"]
+
+
+def test_an_urgent_one_waits_for_no_slot_but_a_second_one_does() -> None:
+    desk = Desk(streams=2)
+    for name in "abc":
+        desk.ask(request(name))
+    urgent = [request(f"u{number}", priority=Priority.URGENT) for number in range(2)]
+    assert [ids(desk.ask(asked)) for asked in urgent] == [["u0"], []]
+    assert desk.standing().running == 3
+    assert ids(desk.on(completed(request("a").key))) == ["u1"]
+    assert ids(desk.on(completed(request("b").key))) == []
+    assert ids(desk.on(completed(urgent[0].key))) == ["c"]
+
+
+def test_an_urgent_one_in_a_free_slot_leaves_the_extra_one_to_the_next() -> None:
+    desk = Desk()
+    urgent = [request(f"u{number}", priority=Priority.URGENT) for number in range(2)]
+    assert [ids(desk.ask(asked)) for asked in urgent] == [["u0"], ["u1"]]
+    assert ids(desk.ask(request("n"))) == []
+
+
+def test_an_urgent_one_does_not_start_while_paused() -> None:
+    desk = Desk(ready=False)
+    desk.ask(request("u", priority=Priority.URGENT))
+    desk.on(PauseSet(paused=True))
+    assert ids(desk.on(engine_ready())) == []
+    assert ids(desk.on(PauseSet(paused=False))) == ["u"]
