@@ -9,7 +9,7 @@ export LLAMA_SHA256 := 832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db27
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON
 export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
 
-.PHONY: help venv demo test check bench pocket clean
+.PHONY: help venv demo test check bench peers pocket clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ check: venv ## ruff and mypy
 
 bench: venv ## run every bench and write bench/report.html
 	@$(BIN)/python -m bench.all
+
+peers: ## build llama-bench and llama-server to compare with (outside the tree, 15 minutes on 2 cores)
+	@PYTHON=$(PYTHON) scripts/peers
 
 pocket: ## train the pocket model anew (PyTorch, about 25 minutes on 2 quiet cores)
 	@$(PYTHON) -m venv build/pocket/venv

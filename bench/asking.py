@@ -11,6 +11,8 @@ import msgspec
 from bench.tasks import rate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.rig.client import Record, TestClient
 
 ANSWER_TIMEOUT_S: Final = 600.0  # patience with a busy machine; a goal is not met by waiting
@@ -50,9 +52,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return rate(self.tokens, (self.end_s - self.first_s) * 1e3)
 
     @property
+    def cached_tokens(self) -> int:
+        """Tokens of the prompt that were not read again."""
+        return int(self.reply.get("usage", {}).get("cached_tokens", 0))
+
+    @property
+    def ttft_ms(self) -> float:
+        """From PUBLISH to the first delta."""
+        return (self.first_s - self.sent_s) * 1e3
+
+    @property
     def added_ms(self) -> float:
         """From PUBLISH to the first delta, less the engine's own time to its first token."""
-        return (self.first_s - self.sent_s) * 1e3 - float(self.timing("ttft_ms"))
+        return self.ttft_ms - float(self.timing("ttft_ms"))
 
     def timing(self, name: str) -> float:
         """One of the reply's timings; not a number if the reply lacks it."""
@@ -66,20 +78,44 @@ def subscribe(client: TestClient, node: str) -> None:
     client.subscribe(f"edged/{node}/stream/+", qos=0)
 
 
-def ask(client: TestClient, node: str, prompt: str, tokens: int) -> Asked:
+def ask(
+    client: TestClient, node: str, prompt: str, tokens: int, *, persona: str | None = None
+) -> Asked:
     """Ask greedily for `tokens` tokens and wait for the terminal reply.
 
     Raises:
         TimeoutError: No terminal reply came.
     """
-    name = uuid4().hex
-    request = {"id": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "seed": 1}
-    payload = msgspec.json.encode({**request, "stream": True})
+    return ask_all(client, node, (prompt,), tokens, persona=persona)[0]
+
+
+def ask_all(
+    client: TestClient,
+    node: str,
+    prompts: Sequence[str],
+    tokens: int,
+    *,
+    persona: str | None = None,
+) -> list[Asked]:
+    """Like `ask`, with all prompts sent at once.
+
+    Raises:
+        TimeoutError: A terminal reply did not come.
+    """
     client.records.clear()
-    sent = time.monotonic()
-    client.publish(f"edged/{node}/request", payload, wait=False)
-    end = _wait(client, f"edged/{node}/reply/{name}", sent + ANSWER_TIMEOUT_S)
-    return read(list(client.records), f"edged/{node}/stream/{name}", sent, end)
+    begun = [(uuid4().hex, prompt, time.monotonic()) for prompt in prompts]
+    for name, prompt, _ in begun:
+        request = {"id": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "seed": 1}
+        whom = {"persona": persona} if persona else {}
+        payload = msgspec.json.encode({**request, **whom, "stream": True})
+        client.publish(f"edged/{node}/request", payload, wait=False)
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    ends = [_wait(client, f"edged/{node}/reply/{name}", deadline) for name, _, _ in begun]
+    records = list(client.records)
+    return [
+        read(records, f"edged/{node}/stream/{name}", sent, end)
+        for (name, _, sent), end in zip(begun, ends, strict=True)
+    ]
 
 
 def read(records: list[Record], stream: str, sent_s: float, end: Record) -> Asked:

@@ -37,11 +37,13 @@ class Bare:
         self._vocab = native.llama_model_get_vocab(self._model)
         self._chunk = settings.chunk
         self._piece = ctypes.create_string_buffer(PIECE_BYTES)
+        self._after = ""
+        self._n_after = 0
 
     def run(self, task: Task) -> Run:
-        """Answer a task greedily from an empty context."""
+        """Answer a task greedily from an empty context, or from what it comes after."""
+        self._reset(task.after)
         start = time.perf_counter()
-        self._clear()
         prompt = self.tokenize(task.prompt)
         self._prefill(prompt)
         pieces: list[bytes] = []
@@ -60,7 +62,7 @@ class Bare:
 
     def logits(self, prompt: str) -> list[float]:
         """The scores of every token after a prompt."""
-        self._clear()
+        self._reset()
         self._prefill(self.tokenize(prompt))
         count = native.llama_vocab_n_tokens(self._vocab)
         return list(native.llama_get_logits_ith(self._context, -1)[:count])
@@ -77,8 +79,16 @@ class Bare:
         native.llama_free(self._context)
         native.llama_model_free(self._model)
 
-    def _clear(self) -> None:
-        native.llama_memory_clear(native.llama_get_memory(self._context), False)  # noqa: FBT003 (positional in C)
+    def _reset(self, after: str = "") -> None:
+        """Let the context hold these tokens and no others."""
+        memory = native.llama_get_memory(self._context)
+        if after and after == self._after:
+            native.llama_memory_seq_rm(memory, 0, self._n_after, -1)
+            return
+        native.llama_memory_clear(memory, False)  # noqa: FBT003 (positional in C)
+        tokens = self.tokenize(after)
+        self._prefill(tokens)
+        self._after, self._n_after = after, len(tokens)
 
     def _prefill(self, prompt: list[int]) -> None:
         for start in range(0, len(prompt), self._chunk):

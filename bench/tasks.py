@@ -25,10 +25,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         prompt: Text with its special tokens written out.
         tokens: How many to decode at most.
+        after: Text that comes before and is read only once; reading it is not timed.
     """
 
     prompt: str
     tokens: int
+    after: str = ""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,3 +64,8 @@ def rate(tokens: int, span_ms: float) -> float:
 def render(prompt: str) -> str:
     """One user turn as the made-up models' chat template writes it."""
     return f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def render_system(text: str) -> str:
+    """The turn that stands before the user's, as the same template writes it."""
+    return f"<|im_start|>system\n{text}<|im_end|>\n"

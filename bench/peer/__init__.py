@@ -1,0 +1,1 @@
+"""edged beside llama.cpp's own programs, built from the same source."""

@@ -1,0 +1,183 @@
+"""The same work done by edged and by a peer, one right after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.asking import Asked
+    from bench.peer.reports import BenchRow
+    from bench.peer.served import Served
+    from bench.tasks import Run
+
+
+class RatePair(msgspec.Struct, frozen=True, kw_only=True):
+    """Reading and decoding beside llama-bench.
+
+    Attributes:
+        pp_asked: An answer to a long prompt.
+        tg_asked: A long answer to a short prompt.
+        pp_bench: llama-bench's reading of as long a prompt.
+        tg_bench: Its decoding of as many tokens.
+    """
+
+    pp_asked: Asked
+    tg_asked: Asked
+    pp_bench: BenchRow
+    tg_bench: BenchRow
+
+    @property
+    def pp_tps(self) -> float:
+        """Tokens read over the time from PUBLISH to the first delta."""
+        read = self.pp_asked.prompt_tokens - self.pp_asked.cached_tokens
+        return read / self.pp_asked.ttft_ms * 1e3
+
+    @property
+    def pp_ratio(self) -> float:
+        """The client's rate of reading over the peer's."""
+        return self.pp_tps / self.pp_bench.tokens_per_second
+
+    @property
+    def pp_own_ratio(self) -> float:
+        """The rate of reading that the reply tells over the peer's."""
+        return self.pp_asked.timing("prompt_per_second") / self.pp_bench.tokens_per_second
+
+    @property
+    def tg_tps(self) -> float:
+        """The client's rate of decoding."""
+        return self.tg_asked.tokens_per_second
+
+    @property
+    def tg_ratio(self) -> float:
+        """The client's rate of decoding over the peer's."""
+        return self.tg_tps / self.tg_bench.tokens_per_second
+
+    @property
+    def tg_own_ratio(self) -> float:
+        """The rate of decoding that the reply tells over the peer's."""
+        return self.tg_asked.timing("predicted_per_second") / self.tg_bench.tokens_per_second
+
+
+class StreamPair(msgspec.Struct, frozen=True, kw_only=True):
+    """The same prompts at once to both sides, in the same order."""
+
+    asked: tuple[Asked, ...]
+    served: tuple[Served, ...]
+
+    @property
+    def streams(self) -> int:
+        """Prompts at once."""
+        return len(self.asked)
+
+    @property
+    def asked_tps(self) -> float:
+        """Tokens decoded for all, over the time from the first PUBLISH to the last reply."""
+        return _aggregate(self.asked)
+
+    @property
+    def served_tps(self) -> float:
+        """The same of the peer."""
+        return _aggregate(self.served)
+
+    @property
+    def ratio(self) -> float:
+        """Edged's rate over the peer's."""
+        return self.asked_tps / self.served_tps
+
+    @property
+    def equal_share(self) -> float:
+        """Prompts that both answered alike; in a batch rounding may part them."""
+        pairs = zip(self.asked, self.served, strict=True)
+        equal = [bool(asked.reply.get("text") == served.text) for asked, served in pairs]
+        return sum(equal) / len(equal)
+
+
+class WarmPair(msgspec.Struct, frozen=True, kw_only=True):
+    """One question after a long prefix that everyone knows.
+
+    Attributes:
+        asked: Over MQTT.
+        served: By llama-server.
+        alone: By the bare loop, which read the prefix before its watch began.
+    """
+
+    asked: Asked
+    served: Served
+    alone: Run
+
+    @property
+    def asked_read(self) -> int:
+        """Tokens that edged read."""
+        return self.asked.prompt_tokens - self.asked.cached_tokens
+
+    @property
+    def served_read(self) -> int:
+        """Tokens that llama-server read."""
+        return self.served.timings.prompt_n
+
+
+class DiskPair(msgspec.Struct, frozen=True, kw_only=True):
+    """The first question after a restart.
+
+    Attributes:
+        asked: Over MQTT.
+        alone: By the bare loop.
+        ready_s: From the start of the daemon until it knew the prefix again.
+    """
+
+    asked: Asked
+    alone: Run
+    ready_s: float
+
+    @property
+    def asked_read(self) -> int:
+        """Tokens that edged read."""
+        return self.asked.prompt_tokens - self.asked.cached_tokens
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """Pairs of every kind, in the order in which they were measured.
+
+    Attributes:
+        rates: Beside llama-bench.
+        streams: Beside llama-server with several slots.
+        warm: Beside llama-server with a prefix.
+        disk: After a restart.
+        tokens: Of each answer in `rates` that measures decoding.
+        stream_tokens: Of each answer in `streams`.
+    """
+
+    rates: tuple[RatePair, ...]
+    streams: tuple[StreamPair, ...]
+    warm: tuple[WarmPair, ...]
+    disk: tuple[DiskPair, ...]
+    tokens: int
+    stream_tokens: int
+
+    @property
+    def asked(self) -> Iterator[Asked]:
+        """Every answer over MQTT."""
+        for rate in self.rates:
+            yield from (rate.pp_asked, rate.tg_asked)
+        for stream in self.streams:
+            yield from stream.asked
+        yield from (pair.asked for pair in self.warm)
+        yield from (pair.asked for pair in self.disk)
+
+    @property
+    def short(self) -> Iterator[bool]:
+        """For each long answer of either side, whether tokens are missing."""
+        yield from (rate.tg_asked.tokens != self.tokens for rate in self.rates)
+        for pair in self.streams:
+            counts = [*(a.tokens for a in pair.asked), *(s.tokens for s in pair.served)]
+            yield from (count != self.stream_tokens for count in counts)
+
+
+def _aggregate(answers: Sequence[Asked] | Sequence[Served]) -> float:
+    begin = min(answer.sent_s for answer in answers)
+    end = max(answer.end_s for answer in answers)
+    return sum(answer.tokens for answer in answers) / (end - begin)

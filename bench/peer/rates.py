@@ -1,0 +1,57 @@
+"""Reading 512 tokens and decoding 128, over MQTT and by llama-bench."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from bench.peer.pairs import RatePair
+from bench.peer.programs import llama_bench
+from bench.peer.prompts import text, turn_tokens
+from bench.peer.reports import bench_row
+from bench.peer.serving import Edged, config
+
+if TYPE_CHECKING:
+    from bench.asking import Asked
+    from bench.peer.programs import Same
+    from bench.peer.reports import BenchRow
+
+PROMPT: Final = 512
+TOKENS: Final = 128
+PAIRS: Final = 3  # at least
+SHORT_PROMPT: Final = 4  # tokens before those of the template; llama-bench begins with none
+WARM_SEED: Final = 1_000_000
+
+
+def measure(port: int, same: Same, until_s: float) -> tuple[RatePair, ...]:
+    """Pairs until a monotonic second, and at least PAIRS of them."""
+    with Edged(port, config(same, streams=1)) as edged:
+        _ask(edged, WARM_SEED)
+        pairs: list[RatePair] = []
+        while len(pairs) < PAIRS or time.monotonic() < until_s:
+            pairs.append(_pair(edged, same, len(pairs)))
+    return tuple(pairs)
+
+
+def _pair(edged: Edged, same: Same, number: int) -> RatePair:
+    """Both sides once; who begins is changed, for a load may rise or fall."""
+    if number % 2:
+        asked, rows = _ask(edged, number), _bench(same)
+    else:
+        rows, asked = _bench(same), _ask(edged, number)
+    return RatePair(
+        pp_asked=asked[0],
+        tg_asked=asked[1],
+        pp_bench=bench_row(rows, prompt=PROMPT),
+        tg_bench=bench_row(rows, gen=TOKENS),
+    )
+
+
+def _ask(edged: Edged, seed: int) -> tuple[Asked, Asked]:
+    long = text(seed, PROMPT - turn_tokens())
+    # The first of these tokens ends the reading, so that as many are decoded as llama-bench does.
+    return edged.ask(long, 1), edged.ask(text(seed, SHORT_PROMPT), TOKENS + 1)
+
+
+def _bench(same: Same) -> tuple[BenchRow, ...]:
+    return llama_bench(same, "-p", str(PROMPT), "-n", str(TOKENS))

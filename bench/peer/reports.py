@@ -1,0 +1,97 @@
+"""What llama-bench and llama-server say, decoded."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Final
+
+import msgspec
+
+EVENT: Final = b"data: "
+
+
+class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One test of llama-bench, by its own names.
+
+    Attributes:
+        n_prompt: Tokens read.
+        n_gen: Tokens decoded.
+        n_depth: Tokens that the context held before.
+        samples_ns: Nanoseconds of each repetition.
+        n_threads: Threads of both.
+        n_batch: Tokens of one decode call at most.
+        n_ubatch: Tokens computed at once at most.
+        type_k: Type of the cached keys.
+        type_v: Type of the cached values.
+        repack: Whether weights are rearranged for this CPU.
+        cpu_info: What computed.
+    """
+
+    n_prompt: int
+    n_gen: int
+    n_depth: int
+    samples_ns: tuple[int, ...]
+    n_threads: int
+    n_batch: int
+    n_ubatch: int
+    type_k: str
+    type_v: str
+    repack: bool
+    cpu_info: str = ""
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of the middle repetition."""
+        return (self.n_prompt + self.n_gen) / statistics.median(self.samples_ns) * 1e9
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long llama-server says that it took.
+
+    Attributes:
+        cache_n: Prompt tokens it knew.
+        prompt_n: Prompt tokens it read.
+        prompt_ms: Time for them.
+        predicted_n: Tokens decoded.
+        predicted_ms: Time for them.
+    """
+
+    cache_n: int
+    prompt_n: int
+    prompt_ms: float
+    predicted_n: int
+    predicted_ms: float
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a streamed completion; only the last one has timings."""
+
+    content: str = ""
+    stop: bool = False
+    timings: Timings | None = None
+
+
+def bench_rows(out: bytes) -> tuple[BenchRow, ...]:
+    """The tests of `llama-bench -o json`, in its order."""
+    return msgspec.json.decode(out, type=tuple[BenchRow, ...])
+
+
+def bench_row(rows: tuple[BenchRow, ...], *, prompt: int = 0, gen: int = 0) -> BenchRow:
+    """The test of these sizes.
+
+    Raises:
+        LookupError: There is none.
+    """
+    for row in rows:
+        if (row.n_prompt, row.n_gen) == (prompt, gen):
+            return row
+    message = f"llama-bench tells nothing of {prompt} and {gen} tokens"
+    raise LookupError(message)
+
+
+def chunk(line: bytes) -> Chunk | None:
+    """The event in one line of the stream, if there is one."""
+    line = line.strip()
+    if not line.startswith(EVENT):
+        return None
+    return msgspec.json.decode(line[len(EVENT) :], type=Chunk)

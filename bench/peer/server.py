@@ -1,0 +1,135 @@
+"""llama-server as a process that listens on this machine only, and its answers."""
+
+from __future__ import annotations
+
+import http.client
+import subprocess
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from bench.peer.programs import folder
+from bench.peer.reports import Chunk, chunk
+from bench.peer.served import Served, read
+from tests.rig.broker import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from bench.peer.programs import Same
+
+HOST: Final = "127.0.0.1"
+START_TIMEOUT_S: Final = 120.0
+ANSWER_TIMEOUT_S: Final = 600.0
+END_TIMEOUT_S: Final = 20.0
+POLL_S: Final = 0.05
+LOG_CHARACTERS: Final = 4000
+REPEAT_PENALTY: Final = 1.1  # what edged applies to a request that does not ask for another
+
+
+class ServerProcess:
+    """`with ServerProcess(same, streams) as server:` loads the model and waits until it answers."""
+
+    def __init__(self, same: Same, streams: int) -> None:
+        self._port = free_port()
+        context = str(streams * same.context)
+        place = ("--host", HOST, "--port", str(self._port), "--offline")
+        size = ("-np", str(streams), "-c", context, "-tb", str(same.threads), "-fit", "off")
+        self._command = (str(folder() / "llama-server"), *same.options, *size, *place)
+        self._streams = streams
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._log = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+            self._threads = stack.enter_context(ThreadPoolExecutor(self._streams))
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+            )
+            stack.callback(self._end)
+            self._wait_ready()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            error.add_note(f"llama-server's log:\n{self.log()[-LOG_CHARACTERS:]}")
+        self._stack.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def log(self) -> str:
+        """All that it wrote so far."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def complete(self, prompt: str, tokens: int) -> Served:
+        """Answer one rendered prompt greedily, streamed."""
+        request = {
+            "prompt": prompt,
+            "n_predict": tokens,
+            "temperature": 0,
+            "repeat_penalty": REPEAT_PENALTY,
+            "cache_prompt": True,
+            "stream": True,
+        }
+        sent = time.monotonic()
+        return read(list(self._events(msgspec.json.encode(request))), sent)
+
+    def complete_all(self, prompts: Sequence[str], tokens: int) -> list[Served]:
+        """Like `complete`, with all prompts sent at once."""
+        return list(self._threads.map(lambda prompt: self.complete(prompt, tokens), prompts))
+
+    def _events(self, body: bytes) -> Iterator[tuple[float, Chunk]]:
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=ANSWER_TIMEOUT_S)
+        try:
+            connection.request("POST", "/completion", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            if response.status != http.client.OK:
+                message = f"llama-server: {response.status} {response.read(LOG_CHARACTERS)!r}"
+                raise ConnectionError(message)
+            while line := response.readline():
+                event = chunk(line)
+                if event is not None:
+                    yield time.monotonic(), event
+        finally:
+            connection.close()
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._healthy():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                message = f"llama-server does not answer:\n{self.log()[-LOG_CHARACTERS:]}"
+                raise TimeoutError(message)
+            time.sleep(POLL_S)
+
+    def _healthy(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=ANSWER_TIMEOUT_S)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == http.client.OK
+        except ConnectionError:
+            return False
+        finally:
+            connection.close()
+
+    def _end(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,54 @@
+"""Several prompts at once, over MQTT and to llama-server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bench.peer.pairs import StreamPair
+from bench.peer.prompts import text, turn_tokens
+from bench.peer.server import ServerProcess
+from bench.peer.serving import Edged, config
+from bench.tasks import render
+
+if TYPE_CHECKING:
+    from bench.peer.programs import Same
+
+COUNTS: Final = (4, 8)
+PROMPT: Final = 48
+TOKENS: Final = 64
+WARM_TOKENS: Final = 8
+
+
+def measure(port: int, same: Same, rounds: int) -> tuple[StreamPair, ...]:
+    """`rounds` pairs for each number of streams."""
+    return tuple(pair for count in COUNTS for pair in _measure(port, same, count, rounds))
+
+
+def _measure(port: int, same: Same, count: int, rounds: int) -> list[StreamPair]:
+    with (
+        ServerProcess(same, count) as server,
+        Edged(port, config(same, streams=count)) as edged,
+    ):
+        _pair(edged, server, _prompts(count, rounds), WARM_TOKENS, edged_first=True)
+        return [
+            _pair(edged, server, _prompts(count, number), TOKENS, edged_first=number % 2 == 1)
+            for number in range(rounds)
+        ]
+
+
+def _prompts(count: int, number: int) -> list[str]:
+    """Texts that begin differently, so that none is known from another one."""
+    return [text(number * count + stream, PROMPT - turn_tokens()) for stream in range(count)]
+
+
+def _pair(
+    edged: Edged, server: ServerProcess, prompts: list[str], tokens: int, *, edged_first: bool
+) -> StreamPair:
+    rendered = [render(prompt) for prompt in prompts]
+    if edged_first:
+        asked = edged.ask_all(prompts, tokens)
+        served = server.complete_all(rendered, tokens)
+    else:
+        served = server.complete_all(rendered, tokens)
+        asked = edged.ask_all(prompts, tokens)
+    return StreamPair(asked=tuple(asked), served=tuple(served))

@@ -1,0 +1,167 @@
+"""What pairs of runs prove about edged beside llama.cpp's own programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bench.report import Figure, Result, Series, judged, median, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from bench.peer.pairs import DiskPair, Measured, RatePair, StreamPair, WarmPair
+
+RATE_GOAL: Final = ">= 0.98"
+STREAMS_GOAL: Final = ">= 0.95"
+SERVER_TTFT_GOAL: Final = "<= 1"
+ALONE_TTFT_GOAL: Final = "<= 1.1"
+DISK_GOAL: Final = "<= 200"  # ms beyond what memory may take
+ALONE_SHARE: Final = 1.1
+KNOWN_OF_PROMPT: Final = 16  # tokens of the chat template that any two prompts begin with
+
+
+def judge(measured: Measured, conditions: dict[str, str | float]) -> Result:
+    """Turn what was measured into figures.
+
+    Args:
+        measured: The pairs of every kind.
+        conditions: What held.
+    """
+    counts = {
+        "rate pairs": len(measured.rates),
+        "pairs of simultaneous prompts": len(measured.streams),
+        "warm pairs": len(measured.warm),
+        "restarts": len(measured.disk),
+    }
+    return Result(
+        figures=(
+            *_rates(measured.rates),
+            *_streams(measured.streams),
+            *_warm(measured.warm),
+            *_disk(measured.disk),
+            judged("answers cut short", sum(measured.short), "== 0"),
+        ),
+        conditions={**conditions, **counts},
+        notes=notes(measured),
+        series=(*_rate_series(measured.rates), *_other_series(measured)),
+    )
+
+
+def _rates(pairs: Sequence[RatePair]) -> tuple[Figure, ...]:
+    return (
+        judged("tg128 over MQTT / llama-bench", median(p.tg_ratio for p in pairs), RATE_GOAL),
+        *_spread("tg128", [p.tg_ratio for p in pairs]),
+        told("tg128 by the reply's timings / llama-bench", median(p.tg_own_ratio for p in pairs)),
+        told("tg128 over MQTT", median(p.tg_tps for p in pairs), "tok/s"),
+        told("tg128 of llama-bench", median(p.tg_bench.tokens_per_second for p in pairs), "tok/s"),
+        judged("pp512 over MQTT / llama-bench", median(p.pp_ratio for p in pairs), RATE_GOAL),
+        *_spread("pp512", [p.pp_ratio for p in pairs]),
+        told("pp512 by the reply's timings / llama-bench", median(p.pp_own_ratio for p in pairs)),
+        told("pp512 over MQTT", median(p.pp_tps for p in pairs), "tok/s"),
+        told("pp512 of llama-bench", median(p.pp_bench.tokens_per_second for p in pairs), "tok/s"),
+    )
+
+
+def _spread(name: str, ratios: Sequence[float]) -> tuple[Figure, ...]:
+    return (
+        told(f"lowest {name} ratio of a pair", min(ratios, default=None)),
+        told(f"highest {name} ratio of a pair", max(ratios, default=None)),
+    )
+
+
+def _streams(pairs: Sequence[StreamPair]) -> Iterable[Figure]:
+    for count in sorted({pair.streams for pair in pairs}):
+        group = [pair for pair in pairs if pair.streams == count]
+        name = f"{count} prompts at once"
+        ratio = median(pair.ratio for pair in group)
+        yield judged(f"{name}, over MQTT / llama-server -np {count}", ratio, STREAMS_GOAL)
+        yield told(f"{name} over MQTT", median(pair.asked_tps for pair in group), "tok/s")
+        yield told(f"{name} of llama-server", median(pair.served_tps for pair in group), "tok/s")
+        yield told(f"{name}, share of equal texts", median(pair.equal_share for pair in group))
+
+
+def _warm(pairs: Sequence[WarmPair]) -> tuple[Figure, ...]:
+    served = median(pair.asked.ttft_ms / pair.served.ttft_ms for pair in pairs)
+    alone = median(pair.asked.ttft_ms / pair.alone.ttft_ms for pair in pairs)
+    return (
+        judged("warm TTFT over MQTT / llama-server with cache_prompt", served, SERVER_TTFT_GOAL),
+        judged("warm TTFT over MQTT / the question alone", alone, ALONE_TTFT_GOAL),
+        told("warm TTFT over MQTT", median(pair.asked.ttft_ms for pair in pairs), "ms"),
+        told("warm TTFT of llama-server", median(pair.served.ttft_ms for pair in pairs), "ms"),
+        told("the question alone, bare loop", median(pair.alone.ttft_ms for pair in pairs), "ms"),
+        told("tokens read for it over MQTT", median(pair.asked_read for pair in pairs)),
+        told("tokens read for it by llama-server", median(p.served_read for p in pairs)),
+    )
+
+
+def _disk(pairs: Sequence[DiskPair]) -> tuple[Figure, ...]:
+    beyond = median(p.asked.ttft_ms - ALONE_SHARE * p.alone.ttft_ms for p in pairs)
+    return (
+        judged(f"TTFT after a restart less {ALONE_SHARE} x alone", beyond, DISK_GOAL, "ms"),
+        told("TTFT after a restart", median(pair.asked.ttft_ms for pair in pairs), "ms"),
+        told("tokens known after a restart", median(p.asked.cached_tokens for p in pairs)),
+        told("restart to persona ready", median(pair.ready_s for pair in pairs), "s"),
+    )
+
+
+def _rate_series(pairs: Sequence[RatePair]) -> tuple[Series, ...]:
+    return (
+        _series("tg128 over MQTT", "tok/s decoded", (p.tg_tps for p in pairs)),
+        _series(
+            "tg128 of llama-bench", "tok/s decoded", (p.tg_bench.tokens_per_second for p in pairs)
+        ),
+        _series("pp512 over MQTT", "tok/s read", (p.pp_tps for p in pairs)),
+        _series(
+            "pp512 of llama-bench", "tok/s read", (p.pp_bench.tokens_per_second for p in pairs)
+        ),
+    )
+
+
+def _other_series(measured: Measured) -> Iterable[Series]:
+    for count in sorted({pair.streams for pair in measured.streams}):
+        group = [pair for pair in measured.streams if pair.streams == count]
+        unit = "tok/s of all"
+        yield _series(f"{count} at once over MQTT", unit, (p.asked_tps for p in group))
+        yield _series(f"{count} at once, llama-server", unit, (p.served_tps for p in group))
+    warm = measured.warm
+    yield _series("warm TTFT over MQTT", "ms", (pair.asked.ttft_ms for pair in warm))
+    yield _series("warm TTFT of llama-server", "ms", (pair.served.ttft_ms for pair in warm))
+    yield _series("the question alone", "ms", (pair.alone.ttft_ms for pair in warm))
+    yield _series("TTFT after a restart", "ms", (pair.asked.ttft_ms for pair in measured.disk))
+
+
+def _series(name: str, unit: str, values: Iterable[float]) -> Series:
+    return Series(name=name, unit=unit, values=tuple(values))
+
+
+WRONGS: Final[tuple[tuple[str, Callable[[Measured], bool]], ...]] = (
+    (
+        "a prompt had not the length it was made for",
+        lambda m: any(p.pp_asked.prompt_tokens != p.pp_bench.n_prompt for p in m.rates),
+    ),
+    (
+        "a prompt to read anew was partly known",
+        lambda m: any(p.pp_asked.cached_tokens > KNOWN_OF_PROMPT for p in m.rates),
+    ),
+    (
+        "the deltas of an answer did not join to its text",
+        lambda m: any(asked.streamed != asked.reply.get("text") for asked in m.asked),
+    ),
+    (
+        "edged read the long prefix again though it was warm",
+        lambda m: any(p.asked_read > p.alone.prompt_tokens + KNOWN_OF_PROMPT for p in m.warm),
+    ),
+    (
+        "llama-server read the long prefix again though it was warm",
+        lambda m: any(p.served_read > p.alone.prompt_tokens + KNOWN_OF_PROMPT for p in m.warm),
+    ),
+    (
+        "after a restart the long prefix was read again",
+        lambda m: any(p.asked_read > p.alone.prompt_tokens + KNOWN_OF_PROMPT for p in m.disk),
+    ),
+)
+
+
+def notes(measured: Measured) -> tuple[str, ...]:
+    """What makes the two sides unequal, if anything does."""
+    return tuple(text for text, wrong in WRONGS if wrong(measured))

@@ -1,0 +1,107 @@
+"""The first word after a long prefix that is known: in memory, and from disk after a restart."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.bare_process import BareProcess
+from bench.peer.pairs import DiskPair, WarmPair
+from bench.peer.prompts import count, text
+from bench.peer.server import ServerProcess
+from bench.peer.serving import Edged, config
+from bench.tasks import Run, Settings, Task, render, render_system
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.peer.programs import Same
+
+PREFIX: Final = 1000
+QUESTION: Final = 20
+TOKENS: Final = 2  # the second one shows that the first was not held back
+PERSONA: Final = "house"
+PREFIX_SEED: Final = 7
+RESTART_SEED: Final = 500_000
+PERSONA_TIMEOUT_S: Final = 120.0
+POLL_S: Final = 0.05
+HEAD, TAIL = render("\0").split("\0")  # of a user's turn
+
+
+def system() -> str:
+    """A system prompt that is PREFIX tokens with the beginning of the user's turn."""
+    return text(PREFIX_SEED, PREFIX - count(render_system("") + HEAD))
+
+
+def question(seed: int) -> str:
+    """A question that is QUESTION tokens with the end of its turn."""
+    return text(seed, QUESTION - count(TAIL))
+
+
+def measure(
+    port: int, same: Same, rounds: int, restarts: int
+) -> tuple[tuple[WarmPair, ...], tuple[DiskPair, ...]]:
+    """`rounds` questions to all who know the prefix, then `restarts` of the daemon."""
+    settings = Settings(threads=same.threads, context=same.context, chunk=same.batch)
+    with (
+        tempfile.TemporaryDirectory(prefix="edged-bench-") as cache,
+        BareProcess(same.model, settings) as bare,
+        ServerProcess(same, 1) as server,
+        Edged(port, config(same, streams=1), _persona(cache)) as edged,
+    ):
+        _wait_persona(edged, 0)
+        _warm(edged, server, bare, rounds)
+        warm = tuple(_warm(edged, server, bare, number) for number in range(rounds))
+        disk = tuple(_restart(edged, bare, number) for number in range(restarts))
+    return warm, disk
+
+
+def _persona(cache: str) -> dict[str, Any]:
+    return {
+        "engine": {"cache_dir": cache},
+        "personas": [{"name": PERSONA, "system": system()}],
+    }
+
+
+def _warm(edged: Edged, server: ServerProcess, bare: BareProcess, number: int) -> WarmPair:
+    """One question to all three; each of them is first in turn."""
+    ask = question(number)
+    found: dict[str, Any] = {}
+    sides: dict[str, Callable[[], object]] = {
+        "asked": lambda: edged.ask(ask, TOKENS, persona=PERSONA),
+        "served": lambda: server.complete(render_system(system()) + render(ask), TOKENS),
+        "alone": lambda: _alone(bare, ask),
+    }
+    names = list(sides)
+    for name in names[number % 3 :] + names[: number % 3]:
+        found[name] = sides[name]()
+    return WarmPair(**found)
+
+
+def _alone(bare: BareProcess, ask: str) -> Run:
+    return bare.run(Task(prompt=ask + TAIL, tokens=TOKENS, after=render_system(system()) + HEAD))
+
+
+def _restart(edged: Edged, bare: BareProcess, number: int) -> DiskPair:
+    seen = len(edged.daemon.stderr())
+    begin = edged.restart()
+    _wait_persona(edged, seen)
+    ready_s = time.monotonic() - begin
+    ask = question(RESTART_SEED + number)
+    asked = edged.ask(ask, TOKENS, persona=PERSONA)
+    return DiskPair(asked=asked, alone=_alone(bare, ask), ready_s=ready_s)
+
+
+def _wait_persona(edged: Edged, seen: int) -> None:
+    """Return when the daemon's log, from its character `seen` on, tells that it is known."""
+    deadline = time.monotonic() + PERSONA_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if any(
+            "persona" in line and "ready" in line
+            for line in edged.daemon.stderr()[seen:].splitlines()
+        ):
+            return
+        time.sleep(POLL_S)
+    message = f"persona {PERSONA} was not ready after {PERSONA_TIMEOUT_S} s"
+    raise TimeoutError(message)

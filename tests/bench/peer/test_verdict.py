@@ -1,0 +1,208 @@
+"""The peers bench compares like with like, and says so where it could not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from bench.asking import Asked
+from bench.peer.pairs import DiskPair, Measured, RatePair, StreamPair, WarmPair
+from bench.peer.reports import BenchRow, Timings
+from bench.peer.served import Served
+from bench.peer.verdict import judge, notes
+from bench.tasks import Run
+
+if TYPE_CHECKING:
+    from bench.report import Figure
+
+TOKENS = 129
+STREAM_TOKENS = 64
+
+
+def asked(
+    ttft_s: float = 1.0,
+    span_s: float = 1.0,
+    *,
+    tokens: int = 2,
+    prompt: int = 1012,
+    cached: int = 992,
+) -> Asked:
+    reply = {
+        "text": "word",
+        "usage": {
+            "prompt_tokens": prompt,
+            "cached_tokens": cached,
+            "completion_tokens": tokens,
+        },
+        "timings": {"prompt_per_second": 105.0, "predicted_per_second": 33.0},
+    }
+    end = 10.0 + ttft_s + span_s
+    return Asked(reply=reply, streamed="word", sent_s=10.0, first_s=10.0 + ttft_s, end_s=end)
+
+
+def row(*, prompt: int = 0, gen: int = 0, seconds: float = 1.0) -> BenchRow:
+    return BenchRow(
+        n_prompt=prompt,
+        n_gen=gen,
+        n_depth=0,
+        samples_ns=(int(seconds * 1e9),),
+        n_threads=2,
+        n_batch=512,
+        n_ubatch=512,
+        type_k="f16",
+        type_v="f16",
+        repack=True,
+    )
+
+
+def rate(pp_s: float = 5.12, tg_s: float = 4.0) -> RatePair:
+    return RatePair(
+        pp_asked=asked(pp_s, prompt=512, cached=0),
+        tg_asked=asked(span_s=tg_s, tokens=TOKENS, prompt=21, cached=0),
+        pp_bench=row(prompt=512, seconds=5.12),
+        tg_bench=row(gen=128, seconds=4.0),
+    )
+
+
+def served(ttft_s: float = 1.0, end_s: float = 2.0, *, tokens: int = 2, read: int = 20) -> Served:
+    timings = Timings(cache_n=992, prompt_n=read, prompt_ms=1.0, predicted_n=tokens, predicted_ms=1)
+    return Served(text="word", timings=timings, sent_s=0.0, first_s=ttft_s, end_s=end_s)
+
+
+def stream(count: int, asked_s: float = 4.0) -> StreamPair:
+    one = asked(span_s=asked_s - 1.0, tokens=STREAM_TOKENS)
+    return StreamPair(
+        asked=(one,) * count, served=(served(end_s=4.0, tokens=STREAM_TOKENS),) * count
+    )
+
+
+ALONE = Run(text="word", prompt_tokens=20, tokens=2, ttft_ms=1000.0, span_ms=50.0)
+
+
+def warm(asked_s: float = 1.0, served_s: float = 1.0) -> WarmPair:
+    return WarmPair(asked=asked(asked_s), served=served(served_s), alone=ALONE)
+
+
+def measured(**parts: object) -> Measured:
+    whole = Measured(
+        rates=(rate(),),
+        streams=(stream(4), stream(8)),
+        warm=(warm(),),
+        disk=(DiskPair(asked=asked(1.1), alone=ALONE, ready_s=3.0),),
+        tokens=TOKENS,
+        stream_tokens=STREAM_TOKENS,
+    )
+    return msgspec.structs.replace(whole, **parts)
+
+
+def figures(found: Measured) -> dict[str, Figure]:
+    return {figure.name: figure for figure in judge(found, {}).figures}
+
+
+def missed(found: Measured) -> list[str]:
+    return [figure.name for figure in judge(found, {}).figures if not figure.ok]
+
+
+def test_equal_sides_meet_every_goal() -> None:
+    result = judge(measured(), {"threads": 2})
+    assert result.ok
+    assert result.notes == ()
+    assert result.conditions == {
+        "threads": 2,
+        "rate pairs": 1,
+        "pairs of simultaneous prompts": 2,
+        "warm pairs": 1,
+        "restarts": 1,
+    }
+
+
+def test_rates_are_those_the_client_saw() -> None:
+    pairs = (rate(), rate(pp_s=10.24, tg_s=8.0), rate(pp_s=5.2, tg_s=4.04))
+    found = figures(measured(rates=pairs))
+    assert found["tg128 over MQTT / llama-bench"].value == pytest.approx(4.0 / 4.04)
+    assert found["lowest tg128 ratio of a pair"].value == pytest.approx(0.5)
+    assert found["highest tg128 ratio of a pair"].value == pytest.approx(1.0)
+    assert found["tg128 of llama-bench"].value == pytest.approx(32.0)
+    assert found["tg128 by the reply's timings / llama-bench"].value == pytest.approx(33 / 32)
+    assert found["pp512 over MQTT / llama-bench"].value == pytest.approx(5.12 / 5.2)
+    assert found["pp512 over MQTT"].value == pytest.approx(512 / 5.2)
+    assert found["pp512 by the reply's timings / llama-bench"].value == pytest.approx(1.05)
+
+
+def test_tokens_that_were_known_do_not_count_as_read() -> None:
+    half = msgspec.structs.replace(rate(), pp_asked=asked(5.12, prompt=512, cached=256))
+    assert half.pp_ratio == pytest.approx(0.5)
+    assert "partly known" in notes(measured(rates=(half,)))[0]
+
+
+def test_slow_rates_miss_their_goals() -> None:
+    slow = rate(pp_s=5.3, tg_s=4.1)
+    assert missed(measured(rates=(slow,))) == [
+        "tg128 over MQTT / llama-bench",
+        "pp512 over MQTT / llama-bench",
+    ]
+
+
+def test_prompts_at_once_are_judged_for_each_number() -> None:
+    found = measured(streams=(stream(4), stream(8, asked_s=5.0)))
+    values = figures(found)
+    assert values["4 prompts at once over MQTT"].value == pytest.approx(64.0)
+    assert values["8 prompts at once of llama-server"].value == pytest.approx(128.0)
+    assert values["8 prompts at once, share of equal texts"].value == 1.0
+    assert missed(found) == ["8 prompts at once, over MQTT / llama-server -np 8"]
+
+
+def test_the_first_word_is_held_against_both_peers() -> None:
+    assert missed(measured(warm=(warm(1.05),))) == [
+        "warm TTFT over MQTT / llama-server with cache_prompt"
+    ]
+    assert missed(measured(warm=(warm(1.2, served_s=1.3),))) == [
+        "warm TTFT over MQTT / the question alone"
+    ]
+
+
+def test_after_a_restart_200_ms_more_are_allowed() -> None:
+    def restart(ttft_s: float) -> Measured:
+        return measured(disk=(DiskPair(asked=asked(ttft_s), alone=ALONE, ready_s=3.0),))
+
+    name = "TTFT after a restart less 1.1 x alone"
+    assert figures(restart(1.25))[name].value == pytest.approx(150.0)
+    assert missed(restart(1.25)) == []
+    assert missed(restart(1.35)) == [name]
+
+
+def test_an_answer_cut_short_misses_the_goal() -> None:
+    cut = StreamPair(asked=(asked(tokens=3),), served=(served(tokens=STREAM_TOKENS),))
+    found = measured(streams=(stream(4), cut))
+    assert figures(found)["answers cut short"].value == 1
+    assert "answers cut short" in missed(found)
+
+
+def test_nothing_measured_meets_no_goal() -> None:
+    nothing = measured(rates=(), streams=(), warm=(), disk=())
+    assert len(missed(nothing)) == 5
+
+
+def test_unequal_work_is_told() -> None:
+    short = msgspec.structs.replace(rate(), pp_asked=asked(5.12, prompt=500, cached=0))
+    assert "length" in notes(measured(rates=(short,)))[0]
+    unlike = msgspec.structs.replace(asked(), streamed="wor")
+    torn = WarmPair(asked=unlike, served=served(), alone=ALONE)
+    assert "deltas" in notes(measured(warm=(torn,)))[0]
+
+
+def test_a_prefix_read_again_is_told() -> None:
+    cold = WarmPair(asked=asked(cached=0), served=served(read=1012), alone=ALONE)
+    assert len(notes(measured(warm=(cold,)))) == 2
+    restart = DiskPair(asked=asked(cached=0), alone=ALONE, ready_s=3.0)
+    assert "restart" in notes(measured(disk=(restart,)))[0]
+
+
+def test_series_share_a_plot_only_with_their_like() -> None:
+    units = {series.name: series.unit for series in judge(measured(), {}).series}
+    assert units["tg128 over MQTT"] == units["tg128 of llama-bench"]
+    assert units["tg128 over MQTT"] != units["pp512 over MQTT"]
+    assert units["warm TTFT over MQTT"] == units["the question alone"] == "ms"
+    assert "8 at once, llama-server" in units
