@@ -93,6 +93,8 @@ SHAPES: Final[dict[str, Shape]] = {
     # Real tensors and few layers: a token takes tens of milliseconds and the file fits a laptop.
     "overhead": Shape(layers=4),
     "dense-1.7b": Shape(layers=28, heads=16, kv_heads=8, experts=0, used=0, ff=6144),
+    # A true layer beside a small vocabulary: attention weighs in it as it does in the whole model.
+    "one-layer": Shape(layers=1, vocabulary=1024),
     "tiny": Shape(
         layers=2,
         d_model=256,

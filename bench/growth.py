@@ -1,0 +1,31 @@
+"""What grows with use and what must not: prefixes kept, depth of a context, requests waiting."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench import growth_cache
+from bench.growth_queue import Queue
+from bench.growth_verdict import judge
+from bench.report import Options, Result, run
+
+WAITING: Final = (10, 10_000)
+FULL_WAITING: Final = (10, 100, 1000, 10_000)
+CLIENTS: Final = (1, 100, 10_000)
+
+
+def measure(options: Options) -> Result:
+    """First token, rate and the dispatcher's time by size."""
+    sizes = FULL_WAITING if options.full else WAITING
+    queue = [cost for clients in CLIENTS for size in sizes for cost in Queue(size, clients).costs()]
+    prefixes, held = growth_cache.by_prefixes()
+    conditions: dict[str, str | float] = {
+        "model": "made up, one layer of the Qwen3-30B-A3B shape, vocabulary 1,024",
+        "threads": 1,
+        "asks at each size": growth_cache.ASKS,
+    }
+    return judge(prefixes, held, list(growth_cache.by_depth()), queue, conditions)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run("growth", measure))

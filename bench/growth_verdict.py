@@ -1,0 +1,129 @@
+"""What measurements at growing size prove: what should be flat is flat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from bench.report import Figure, Result, Series, judged, median, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PREFIX_GOAL: Final = "<= 1.2"  # TTFT of an unknown prompt, the most prefixes over the fewest
+QUEUE_GOAL: Final = "<= 2"  # time of an event, the longest queue over the shortest
+AGAIN_GOAL: Final = "<= 1.05"  # tokens read of a second question, the deepest over the least deep
+
+
+class Queued(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of the dispatcher.
+
+    Attributes:
+        event: Its kind.
+        waiting: Requests waiting.
+        clients: How many clients they are from.
+        us: Microseconds it took.
+    """
+
+    event: str
+    waiting: int
+    clients: int
+    us: float
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer of the worker.
+
+    Attributes:
+        size: Of what grows: prompts asked before, or tokens known.
+        ttft_ms: From the request to the first token.
+        read: Prompt tokens that were read, not cached.
+        rate: Decoded tokens per second.
+    """
+
+    size: int
+    ttft_ms: float
+    read: int
+    rate: float
+
+
+def judge(
+    prefixes: Sequence[Answer],
+    held: int,
+    depths: Sequence[Answer],
+    queue: Sequence[Queued],
+    conditions: dict[str, str | float],
+) -> Result:
+    """Turn what was measured into figures.
+
+    Args:
+        prefixes: To prompts that were not known, by how many were asked before.
+        held: Prompts the cache held at the end.
+        depths: To second questions, by how much they have in common with the first.
+        queue: Events of the dispatcher.
+        conditions: What held.
+    """
+    return Result(
+        figures=(
+            *_by_prefixes(prefixes),
+            told("prompts the cache holds after them", held),
+            *_by_depth(depths),
+            *_by_queue(queue),
+        ),
+        conditions=conditions,
+        series=(
+            Series(name="TTFT of an unknown prompt", unit="ms", values=_ttft(prefixes)),
+            Series(name="TTFT of a second question, ever deeper", unit="ms", values=_ttft(depths)),
+        ),
+    )
+
+
+def _by_prefixes(answers: Sequence[Answer]) -> Iterator[Figure]:
+    ttft, rate = _medians(answers, "ttft_ms"), _medians(answers, "rate")
+    for size in ttft:
+        yield told(f"TTFT of an unknown prompt, {size:,} asked before", ttft[size], "ms")
+    most, least = max(ttft), min(ttft)
+    name = f"{most:,} / {least:,}"
+    yield judged(f"same, {name}", _ratio(ttft, most, least), PREFIX_GOAL)
+    yield told(f"decode, {name} asked before", _ratio(rate, most, least))
+
+
+def _by_depth(answers: Sequence[Answer]) -> Iterator[Figure]:
+    ttft, rate, read = (_medians(answers, field) for field in ("ttft_ms", "rate", "read"))
+    for size in ttft:
+        yield told(f"TTFT of a second question, {size:,} tokens known", ttft[size], "ms")
+        yield told(f"decode, {size:,} tokens deep", rate[size], "tok/s")
+    most, least = max(read), min(read)
+    name = f"tokens read of a second question, {most:,} / {least:,} known"
+    yield judged(name, _ratio(read, most, least), AGAIN_GOAL)
+
+
+def _by_queue(queue: Sequence[Queued]) -> Iterator[Figure]:
+    groups: dict[tuple[str, int], dict[int, list[float]]] = {}
+    for one in queue:
+        groups.setdefault((one.event, one.clients), {}).setdefault(one.waiting, []).append(one.us)
+    for (event, clients), by_size in groups.items():
+        cost = {size: median(values) for size, values in by_size.items()}
+        most, least = max(cost), min(cost)
+        whose = "one client" if clients == 1 else f"{clients:,} clients"
+        name = f"{event}, {most:,} waiting of {whose}"
+        yield told(name, cost[most], "us")
+        yield judged(f"{name} / {least:,}", _ratio(cost, most, least), QUEUE_GOAL)
+
+
+def _medians(answers: Sequence[Answer], field: str) -> dict[int, float | None]:
+    sizes = dict.fromkeys(answer.size for answer in answers)
+    return {
+        size: median(getattr(answer, field) for answer in answers if answer.size == size)
+        for size in sizes
+    }
+
+
+def _ratio(values: dict[int, float | None], most: int, least: int) -> float | None:
+    above, below = values[most], values[least]
+    return above / below if above is not None and below else None
+
+
+def _ttft(answers: Sequence[Answer]) -> tuple[float, ...]:
+    return tuple(answer.ttft_ms for answer in answers)
