@@ -210,7 +210,7 @@ class Handling:
         return []
 
     def _delta(self, event: frames.Delta, now: float) -> Effects:
-        self._meter.feed(event.tokens, now)
+        self._meter.feed(event.tokens, now, event.key)
         return self._frame(event, now)
 
     def _frame(self, frame: News, now: float) -> Effects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edged.serving.request import KEY_SEPARATOR
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
 from edged.telemetry.meter import Outcome
@@ -64,6 +65,7 @@ class Notes:
         outcome = Outcome(
             status=effect.status,
             ran=usage is not None,
+            key=f"{effect.client}{KEY_SEPARATOR}{effect.id}",
             prompt_tokens=0 if usage is None else usage.prompt_tokens,
             cached_tokens=0 if usage is None else usage.cached_tokens,
             completion_tokens=0 if usage is None else usage.completion_tokens,

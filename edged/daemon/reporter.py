@@ -103,7 +103,11 @@ class Reporter:
             model = msgspec.structs.replace(model, parameters=ready.n_params, context=ready.n_ctx)
         threads = (event.load.threads, event.load.threads_batch)
         self._info = msgspec.structs.replace(
-            self._info, model=model, engine=ready.system_info, threads=threads
+            self._info,
+            model=model,
+            engine=ready.system_info,
+            threads=threads,
+            streams=ready.streams,
         )
         self.announce()
         self._tell_ready()
@@ -156,6 +160,7 @@ class Reporter:
             rates=self._meter.snapshot(now),
             problems=self._health.visible(now),
             variant=self.variant or None,
+            streams=self._info.streams,
             temp_c=self._temperature(),
             loading=self._loading,
             uptime_s=now - self._started_at,

@@ -1,6 +1,7 @@
 """Rates and totals of what was generated, in bounded memory.
 
-Every decode rate is tokens over *busy* seconds: those between two reports of one decode. Waiting,
+Every decode rate is tokens over *busy* seconds: those between two reports of a decode, of whichever
+run; so it is that of all runs side by side together. Waiting,
 prefill and idle time do not count, so a rate over 15 minutes tells how fast this machine is when
 it works (heat included), not how much it was used. A decode that stands still counts as busy.
 """
@@ -27,6 +28,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         status: That of its reply.
         ran: Whether the engine had begun it; only then does its end end a decode.
+        key: Of the run, as in `Meter.feed`.
         prompt_tokens: Tokens of the prompt, cached ones too.
         cached_tokens: Those of them that were not read again.
         completion_tokens: Tokens of the answer.
@@ -36,6 +38,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status
     ran: bool
+    key: str = ""
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
@@ -47,7 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Figures at one moment; None where nothing was measured.
 
     Attributes:
-        tps: Tokens per second of the running decode, over its last seconds; None when idle.
+        tps: Tokens per second of what decodes, over its last seconds; None when idle.
         tps_1m: Tokens per busy decode second in the last minute.
         tps_15m: The same over 15 minutes.
         pp_tps: Prompt tokens per second of the last prefill, cached ones not counted.
@@ -109,14 +112,15 @@ class Meter:
         self._fine = _Buckets(1, MINUTE_S)
         self._coarse = _Buckets(COARSE_S, QUARTER_S // COARSE_S)
         self._now = 0.0
-        self._since: float | None = None  # the last report of the running decode
+        self._since: float | None = None  # the last report while something decodes
+        self._decoding: set[str] = set()
         self._requests = dict.fromkeys(get_args(Status), 0)
         self._prompt_tokens = 0
         self._completion_tokens = 0
         self._pp_tps: float | None = None
         self._ttft_ms: float | None = None
 
-    def feed(self, tokens: int, now: float) -> None:
+    def feed(self, tokens: int, now: float, key: str = "") -> None:
         """Count tokens just decoded.
 
         The first report of a decode opens it and its tokens are not rated: they came out of
@@ -125,8 +129,10 @@ class Meter:
         Args:
             tokens: New ones since the last report; less than 0 counts as 0.
             now: Monotonic seconds.
+            key: Of the run that made them.
         """
         at = self._clock(now)
+        self._decoding.add(key)
         if self._since is not None:
             busy = at - self._since
             for buckets in (self._fine, self._coarse):
@@ -134,9 +140,10 @@ class Meter:
         self._since = at
 
     def halted(self, now: float) -> None:
-        """The decode ended without an outcome, as when the engine died."""
+        """All decodes ended without an outcome, as when the engine died."""
         self._clock(now)
         self._since = None
+        self._decoding.clear()
 
     def finished(self, outcome: Outcome, now: float) -> None:
         """Count what a request came to.
@@ -146,7 +153,9 @@ class Meter:
             now: Monotonic seconds.
         """
         if outcome.ran:
-            self.halted(now)
+            self._decoding.discard(outcome.key)
+            if not self._decoding:
+                self.halted(now)
         self._requests[outcome.status] += 1
         self._prompt_tokens += max(0, outcome.prompt_tokens)
         self._completion_tokens += max(0, outcome.completion_tokens)

@@ -27,6 +27,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         temp_c: Degrees Celsius of the processor; None without a sensor.
         waiting: Requests accepted and not started.
         running: Requests being answered.
+        streams: So many are answered side by side, and one urgent; None until an engine was up.
         oldest_wait_s: Seconds the longest waiting request has waited.
         uptime_s: Seconds since the daemon started.
         requests: Count of terminal replies by status since the start.
@@ -45,6 +46,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     temp_c: float | None = None
     waiting: int = 0
     running: int = 0
+    streams: int | None = None
     oldest_wait_s: float | None = None
     uptime_s: float = 0
     requests: dict[str, int] = {}
@@ -90,6 +92,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         boot_id: New at each start of the daemon, so that a restart can be seen.
+        streams: Answers computed side by side; None until the engine is up.
         engine: llama.cpp's own line about this CPU; None until it is up.
         threads: Threads of decode and of prefill.
     """
@@ -100,4 +103,5 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelView | None = None
     limits: Limits
     threads: tuple[int, int] | None = None
+    streams: int | None = None
     engine: str | None = None

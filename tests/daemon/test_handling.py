@@ -44,13 +44,14 @@ class Desk(ReporterDesk):
     def __init__(self, keeper: Keeper | None = None) -> None:
         super().__init__()
         rooms = self.rooms
+        self.notes = Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense)
         self.handling = Handling(
             dispatcher=rooms.dispatcher,
             engine=rooms.engine,
             session=rooms.session,
             topics=rooms.topics,
             rules=Rules(64, 512, rooms.topics.may_reply_to),
-            notes=Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense),
+            notes=self.notes,
             meter=rooms.meter,
             reporter=self.reporter,
             broker="b:1883",
@@ -210,6 +211,39 @@ def test_a_death_answers_the_request_in_hand() -> None:
     died = msgspec.structs.replace(DIED, during="decode", runs=(lost,))
     (reply,) = [e for e in desk.take(died) if isinstance(e, effects.SendReply)]
     assert json.loads(reply.payload)["error"]["code"] == "engine_died"
+
+
+def test_as_many_run_as_the_child_has_streams_and_a_death_names_them() -> None:
+    desk = Desk()
+    desk.take(UP)
+    batches = [
+        desk.message("edged/n/request", b'{"id": "%s", "prompt": "x"}' % name, mid=mid)
+        for mid, name in enumerate((b"a", b"b", b"c"))
+    ]
+    submits = [e for batch in batches for e in batch if isinstance(e, effects.Submit)]
+    keys = [submit.request.key for submit in submits]
+    assert len(keys) == UP.ready.streams == 2
+    lost = tuple(LostRun(key=key, during="decode", tokens_done=1) for key in keys)
+    batch = desk.take(msgspec.structs.replace(DIED, during="decode", runs=lost))
+    assert [e.key for e in batch if isinstance(e, effects.MarkWaiting)] == keys
+    assert not [e for e in batch if isinstance(e, effects.SendReply)]
+
+
+def test_the_rate_goes_on_when_one_of_two_ends() -> None:
+    desk = Desk()
+    desk.take(UP)
+    for mid, name in enumerate((b"a", b"b")):
+        desk.message("edged/n/request", b'{"id": "%s", "prompt": "x"}' % name, mid=mid)
+    keys = list(desk.rooms.dispatcher._state.jobs)
+    for _ in range(3):
+        desk.rooms.clock.advance(0.5)
+        for key in keys:
+            desk.take(frames.Delta(key=key, text="a", tokens=1))
+    now = desk.rooms.clock.monotonic()
+    for effect in desk.take(frames.Failed(key=keys[0], code="c", message="m")):
+        if isinstance(effect, effects.Finished):
+            desk.notes.finished(effect, now)
+    assert desk.rooms.meter.snapshot(now).tps == pytest.approx(5.0)
 
 
 def test_loading_and_ticks_decide_nothing() -> None:

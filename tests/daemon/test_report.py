@@ -48,6 +48,7 @@ def view(health: Health | None = None, **fields: Any) -> State:
         rates=Meter().snapshot(0.0),
         problems=(health or Health()).visible(1000.0),
         variant="pocket",
+        streams=2,
         temp_c=None,
         loading=False,
         uptime_s=61.4,
@@ -58,7 +59,7 @@ def test_what_is_not_known_is_null_and_never_zero() -> None:
     encoded = msgspec.json.decode(msgspec.json.encode(view(ready=True)))
     for name in ("tps", "tps_1m", "tps_15m", "pp_tps", "ttft_ms", "oldest_wait_s"):
         assert encoded[name] is None
-    assert encoded["uptime_s"] == 61
+    assert (encoded["uptime_s"], encoded["streams"]) == (61, 2)
 
 
 def test_problems_are_told_in_the_state_and_the_status_line() -> None:

@@ -26,6 +26,7 @@ UP = EngineUp(
         load_ms=1.0,
         selftest_ms=1.0,
         system_info="CPU : AVX2 = 1",
+        streams=2,
     ),
     load=Load(path="/p.gguf", threads=2, threads_batch=2),
 )
@@ -67,7 +68,7 @@ class Desk:
 def test_ready_is_said_once_when_the_child_answers() -> None:
     desk = Desk()
     desk.after(0)
-    assert desk.states[0].status == "loading"
+    assert (desk.states[0].status, desk.states[0].streams) == ("loading", None)
     desk.ready()
     desk.ready()
     assert desk.rooms.fake_notifier.said.count("READY") == 1
@@ -105,6 +106,7 @@ def test_announce_publishes_info_and_state_retained() -> None:
     assert decoded.model is not None
     assert decoded.model.parameters == 5_000_000
     assert decoded.threads == (2, 2)
+    assert decoded.streams == desk.states[-1].streams == 2
     assert decoded.engine == "CPU : AVX2 = 1"
 
 

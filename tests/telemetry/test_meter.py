@@ -88,6 +88,19 @@ def test_a_dead_engine_ends_the_decode() -> None:
     assert meter.snapshot(1002).tps is None
 
 
+def test_the_end_of_one_of_two_runs_leaves_the_rate_of_the_other() -> None:
+    meter = Meter()
+    for n in range(33):
+        meter.feed(1, 1000 + n / 8, "ab"[n % 2])
+    meter.finished(Outcome(status="ok", ran=True, key="a", completion_tokens=17), 1004)
+    assert meter.snapshot(1004).tps == pytest.approx(8, rel=0.05)
+    for n in range(1, 9):
+        meter.feed(1, 1004 + n / 4, "b")
+    assert meter.snapshot(1006).tps_1m == pytest.approx(40 / 6)
+    meter.finished(Outcome(status="ok", ran=True, key="b", completion_tokens=24), 1006)
+    assert meter.snapshot(1006).tps is None
+
+
 def test_a_refusal_does_not_end_anothers_decode() -> None:
     meter = Meter()
     meter.feed(1, 1000)
