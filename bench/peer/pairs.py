@@ -127,11 +127,13 @@ class DiskPair(msgspec.Struct, frozen=True, kw_only=True):
         asked: Over MQTT.
         alone: By the bare loop.
         ready_s: From the start of the daemon until it knew the prefix again.
+        source: From where, such as `disk`.
     """
 
     asked: Asked
     alone: Run
     ready_s: float
+    source: str
 
     @property
     def asked_read(self) -> int:

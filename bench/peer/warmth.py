@@ -26,6 +26,7 @@ PREFIX_SEED: Final = 7
 RESTART_SEED: Final = 500_000
 PERSONA_TIMEOUT_S: Final = 120.0
 POLL_S: Final = 0.05
+READY: Final = "persona ready"  # what the daemon's log calls it
 HEAD, TAIL = render("\0").split("\0")  # of a user's turn
 
 
@@ -50,7 +51,7 @@ def measure(
         ServerProcess(same, 1) as server,
         Edged(port, config(same, streams=1), _persona(cache)) as edged,
     ):
-        _wait_persona(edged, 0)
+        _wait_persona(edged)
         _warm(edged, server, bare, rounds)
         warm = tuple(_warm(edged, server, bare, number) for number in range(rounds))
         disk = tuple(_restart(edged, bare, number) for number in range(restarts))
@@ -74,7 +75,8 @@ def _warm(edged: Edged, server: ServerProcess, bare: BareProcess, number: int) -
         "alone": lambda: _alone(bare, ask),
     }
     names = list(sides)
-    for name in names[number % 3 :] + names[: number % 3]:
+    first = number % len(names)
+    for name in names[first:] + names[:first]:
         found[name] = sides[name]()
     return WarmPair(**found)
 
@@ -86,22 +88,29 @@ def _alone(bare: BareProcess, ask: str) -> Run:
 def _restart(edged: Edged, bare: BareProcess, number: int) -> DiskPair:
     seen = len(edged.daemon.stderr())
     begin = edged.restart()
-    _wait_persona(edged, seen)
+    source = _wait_persona(edged, seen)
     ready_s = time.monotonic() - begin
     ask = question(RESTART_SEED + number)
     asked = edged.ask(ask, TOKENS, persona=PERSONA)
-    return DiskPair(asked=asked, alone=_alone(bare, ask), ready_s=ready_s)
+    return DiskPair(asked=asked, alone=_alone(bare, ask), ready_s=ready_s, source=source)
 
 
-def _wait_persona(edged: Edged, seen: int) -> None:
-    """Return when the daemon's log, from its character `seen` on, tells that it is known."""
+def _wait_persona(edged: Edged, seen: int = 0) -> str:
+    """Where the persona comes from, once the daemon's log tells it after its character `seen`."""
     deadline = time.monotonic() + PERSONA_TIMEOUT_S
     while time.monotonic() < deadline:
-        if any(
-            "persona" in line and "ready" in line
-            for line in edged.daemon.stderr()[seen:].splitlines()
-        ):
-            return
+        source = known_from(edged.daemon.stderr()[seen:])
+        if source:
+            return source
         time.sleep(POLL_S)
     message = f"persona {PERSONA} was not ready after {PERSONA_TIMEOUT_S} s"
     raise TimeoutError(message)
+
+
+def known_from(log: str) -> str:
+    """The source in the log's line that says a persona is ready, or nothing."""
+    for line in log.splitlines():
+        if READY in line:
+            words = [word.removeprefix("source=") for word in line.split() if "source=" in word]
+            return words[0] if words else ""
+    return ""

@@ -90,7 +90,7 @@ def measured(**parts: object) -> Measured:
         rates=(rate(),),
         streams=(stream(4), stream(8)),
         warm=(warm(),),
-        disk=(DiskPair(asked=asked(1.1), alone=ALONE, ready_s=3.0),),
+        disk=(DiskPair(asked=asked(1.1), alone=ALONE, ready_s=3.0, source="disk"),),
         tokens=TOKENS,
         stream_tokens=STREAM_TOKENS,
     )
@@ -165,7 +165,9 @@ def test_the_first_word_is_held_against_both_peers() -> None:
 
 def test_after_a_restart_200_ms_more_are_allowed() -> None:
     def restart(ttft_s: float) -> Measured:
-        return measured(disk=(DiskPair(asked=asked(ttft_s), alone=ALONE, ready_s=3.0),))
+        return measured(
+            disk=(DiskPair(asked=asked(ttft_s), alone=ALONE, ready_s=3.0, source="disk"),)
+        )
 
     name = "TTFT after a restart less 1.1 x alone"
     assert figures(restart(1.25))[name].value == pytest.approx(150.0)
@@ -196,8 +198,10 @@ def test_unequal_work_is_told() -> None:
 def test_a_prefix_read_again_is_told() -> None:
     cold = WarmPair(asked=asked(cached=0), served=served(read=1012), alone=ALONE)
     assert len(notes(measured(warm=(cold,)))) == 2
-    restart = DiskPair(asked=asked(cached=0), alone=ALONE, ready_s=3.0)
-    assert "restart" in notes(measured(disk=(restart,)))[0]
+    anew = DiskPair(asked=asked(), alone=ALONE, ready_s=9.0, source="read")
+    forgot = DiskPair(asked=asked(cached=0), alone=ALONE, ready_s=3.0, source="disk")
+    for restart in (anew, forgot):
+        assert "restart" in notes(measured(disk=(restart,)))[0]
 
 
 def test_series_share_a_plot_only_with_their_like() -> None:
