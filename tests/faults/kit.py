@@ -31,8 +31,9 @@ AVAILABILITY = f"edged/{NODE}/availability"
 QUICK: Mapping[str, Any] = {"ms_per_token": 5}
 # Some seconds of decode: time for a fault in the middle.
 SLOW: Mapping[str, Any] = {"ms_per_token": 20, "tokens": 100}
-# One thread for the real worker, since the tests share two cores.
-REAL: Mapping[str, Any] = {"engine": {"threads": 1}}
+# One thread for the real worker, since the tests share two cores; and one answer at a time, so that
+# it is known which one a fault hits.
+REAL: Mapping[str, Any] = {"engine": {"threads": 1, "streams": 1}}
 
 POLL_S = 0.01
 WAIT_S = 20.0  # for anything; a passing test waits for a fraction of it
@@ -112,6 +113,7 @@ def verdict(  # noqa: PLR0913 - each oracle has a question of its own
     *,
     asked: Iterable[str] = (),
     capacity: int = 64,
+    running: int = 1,
     strangers: Iterable[str] = (),
     gaps: bool = False,
 ) -> list[str]:
@@ -122,6 +124,7 @@ def verdict(  # noqa: PLR0913 - each oracle has a question of its own
         history: All that the witness saw.
         asked: Ids that were accepted: each has exactly one reply.
         capacity: As configured.
+        running: The most that run at once.
         strangers: Topics the test itself published on.
         gaps: Deltas may be missing (QoS 0 while the line was down) or come anew.
     """
@@ -132,7 +135,7 @@ def verdict(  # noqa: PLR0913 - each oracle has a question of its own
     if not gaps:
         wrong += contiguous_streams(history, NODE)
     wrong += only_allowed_topics(history, NODE, strangers=tuple(strangers))
-    wrong += bounded_queue(history, NODE, capacity=capacity)
+    wrong += bounded_queue(history, NODE, capacity=capacity, running=running)
     return wrong + unharmed(daemon)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 STALL_S = 1
-CONFIG: Mapping[str, Any] = {"engine": {"stall_timeout_s": STALL_S, "threads": 1}}
+CONFIG: Mapping[str, Any] = {"engine": {"stall_timeout_s": STALL_S, "threads": 1, "streams": 1}}
 LONG: Mapping[str, Any] = {"max_tokens": 600}
 STOP_S = 6.0  # Quit gets 2 s, the broker 3 s
 

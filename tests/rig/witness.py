@@ -196,14 +196,16 @@ def _any(changes: Iterable[tuple[float, str]], value: str, since: float, until: 
     return any(v == value and since <= at <= until for at, v in changes)
 
 
-def bounded_queue(history: Iterable[Record], node: str, *, capacity: int) -> list[str]:
-    """O5: in every state published, waiting <= capacity and running <= 1."""
+def bounded_queue(
+    history: Iterable[Record], node: str, *, capacity: int, running: int = 1
+) -> list[str]:
+    """O5: in every state published, not more wait or run than may."""
     wrong = []
     for record in history:
         if record.topic != f"edged/{node}/state" or not record.payload:
             continue
         state = record.json()
-        for name, limit in (("waiting", capacity), ("running", 1)):
+        for name, limit in (("waiting", capacity), ("running", running)):
             value = state.get(name, 0)
             if isinstance(value, int) and value > limit:
                 wrong.append(f"{name} is {value}, the limit {limit}")
