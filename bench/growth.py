@@ -18,13 +18,13 @@ def measure(options: Options) -> Result:
     """First token, rate and the dispatcher's time by size."""
     sizes = FULL_WAITING if options.full else WAITING
     queue = [cost for clients in CLIENTS for size in sizes for cost in Queue(size, clients).costs()]
-    prefixes, held = growth_cache.by_prefixes()
+    prefixes, room = growth_cache.by_prefixes()
     conditions: dict[str, str | float] = {
         "model": "made up, one layer of the Qwen3-30B-A3B shape, vocabulary 1,024",
         "threads": 1,
         "asks at each size": growth_cache.ASKS,
     }
-    return judge(prefixes, held, list(growth_cache.by_depth()), queue, conditions)
+    return judge(prefixes, room, list(growth_cache.by_depth()), queue, conditions)
 
 
 if __name__ == "__main__":

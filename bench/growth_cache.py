@@ -20,12 +20,11 @@ PREFIXES: Final = (1, 10, 100, 1000)
 DEPTHS: Final = (64, 1024, 4096, 8000)
 ASKS: Final = 9  # at each size; the middle one counts
 TOKENS: Final = 24
-MOST_HELD: Final = 300  # llama.cpp tells 256 sequences apart
 QUESTION: Final = "Which window may be open?"
 
 
 def by_prefixes() -> tuple[list[Answer], int]:
-    """Ask ever new prompts; answers at each size, and how many prompts are held at the end."""
+    """Ask ever new prompts; answers at each size, and how many of them the cache has room for."""
     with Direct(_load(2048)) as worker:
         answers: list[Answer] = []
         asked = 0
@@ -36,7 +35,7 @@ def by_prefixes() -> tuple[list[Answer], int]:
             for _ in range(ASKS):
                 answers.append(_answer(size, _ask(worker, _house(asked), QUESTION, TOKENS)))
                 asked += 1
-        return answers, _held(worker, asked)
+        return answers, worker.ready.n_cells // (answers[-1].read + TOKENS)
 
 
 def by_depth() -> Iterator[Answer]:
@@ -64,16 +63,6 @@ def _ask(worker: Direct, system: str, question: str, tokens: int) -> Done:
     turns = (Message(role="system", content=system), Message(role="user", content=question))
     (done,) = worker.answer(worker.ask(*turns, max_tokens=tokens))
     return done
-
-
-def _held(worker: Direct, asked: int) -> int:
-    """How many of the newest prompts are known, counted backwards to the first that is not."""
-    for count in range(min(asked, MOST_HELD)):
-        done = _ask(worker, _house(asked - 1 - count), QUESTION, 1)
-        # The template's first words are common to all.
-        if done.cached_tokens < done.prompt_tokens / 2:
-            return count
-    return min(asked, MOST_HELD)
 
 
 def _answer(size: int, done: Done) -> Answer:

@@ -50,7 +50,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(
     prefixes: Sequence[Answer],
-    held: int,
+    room: int,
     depths: Sequence[Answer],
     queue: Sequence[Queued],
     conditions: dict[str, str | float],
@@ -59,7 +59,7 @@ def judge(
 
     Args:
         prefixes: To prompts that were not known, by how many were asked before.
-        held: Prompts the cache held at the end.
+        room: How many such prompts the cache can hold.
         depths: To second questions, by how much they have in common with the first.
         queue: Events of the dispatcher.
         conditions: What held.
@@ -67,7 +67,7 @@ def judge(
     return Result(
         figures=(
             *_by_prefixes(prefixes),
-            told("prompts the cache holds after them", held),
+            told("prompts of that kind the cache has room for", room),
             *_by_depth(depths),
             *_by_queue(queue),
         ),
