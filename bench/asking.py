@@ -79,14 +79,14 @@ def subscribe(client: TestClient, node: str) -> None:
 
 
 def ask(
-    client: TestClient, node: str, prompt: str, tokens: int, *, persona: str | None = None
+    client: TestClient, node: str, prompt: str, tokens: int, *, system: str | None = None
 ) -> Asked:
     """Ask greedily for `tokens` tokens and wait for the terminal reply.
 
     Raises:
         TimeoutError: No terminal reply came.
     """
-    return ask_all(client, node, (prompt,), tokens, persona=persona)[0]
+    return ask_all(client, node, (prompt,), tokens, system=system)[0]
 
 
 def ask_all(
@@ -95,7 +95,7 @@ def ask_all(
     prompts: Sequence[str],
     tokens: int,
     *,
-    persona: str | None = None,
+    system: str | None = None,
 ) -> list[Asked]:
     """Like `ask`, with all prompts sent at once.
 
@@ -106,8 +106,8 @@ def ask_all(
     begun = [(uuid4().hex, prompt, time.monotonic()) for prompt in prompts]
     for name, prompt, _ in begun:
         request = {"id": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "seed": 1}
-        whom = {"persona": persona} if persona else {}
-        payload = msgspec.json.encode({**request, **whom, "stream": True})
+        before = {"system": system} if system else {}
+        payload = msgspec.json.encode({**request, **before, "stream": True})
         client.publish(f"edged/{node}/request", payload, wait=False)
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     ends = [_wait(client, f"edged/{node}/reply/{name}", deadline) for name, _, _ in begun]

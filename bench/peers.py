@@ -51,6 +51,7 @@ def measure(options: Options) -> Result:
         disk=disk,
         tokens=rates.TOKENS + 1,
         stream_tokens=streams.TOKENS,
+        warm_tokens=warmth.TOKENS,
     )
     return judge(measured, _conditions(same))
 

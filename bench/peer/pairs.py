@@ -151,6 +151,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         disk: After a restart.
         tokens: Of each answer in `rates` that measures decoding.
         stream_tokens: Of each answer in `streams`.
+        warm_tokens: Of each answer in `warm` and `disk`.
     """
 
     rates: tuple[RatePair, ...]
@@ -159,6 +160,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     disk: tuple[DiskPair, ...]
     tokens: int
     stream_tokens: int
+    warm_tokens: int
 
     @property
     def asked(self) -> Iterator[Asked]:
@@ -172,11 +174,17 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def short(self) -> Iterator[bool]:
-        """For each long answer of either side, whether tokens are missing."""
-        yield from (rate.tg_asked.tokens != self.tokens for rate in self.rates)
+        """For each answer of either side, whether tokens are missing."""
+        for rate in self.rates:
+            yield from (rate.pp_asked.tokens != 1, rate.tg_asked.tokens != self.tokens)
         for pair in self.streams:
             counts = [*(a.tokens for a in pair.asked), *(s.tokens for s in pair.served)]
             yield from (count != self.stream_tokens for count in counts)
+        # A refusal would be the fastest first word of all.
+        for warm in self.warm:
+            counts = [warm.asked.tokens, warm.served.tokens, warm.alone.tokens]
+            yield from (count != self.warm_tokens for count in counts)
+        yield from (disk.asked.tokens != self.warm_tokens for disk in self.disk)
 
 
 def _aggregate(answers: Sequence[Asked] | Sequence[Served]) -> float:

@@ -65,9 +65,9 @@ class Edged:
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
 
-    def ask(self, prompt: str, tokens: int, *, persona: str | None = None) -> Asked:
+    def ask(self, prompt: str, tokens: int, *, system: str | None = None) -> Asked:
         """Ask for `tokens` tokens and wait for the reply."""
-        return asking.ask(self.client, NODE, prompt, tokens, persona=persona)
+        return asking.ask(self.client, NODE, prompt, tokens, system=system)
 
     def ask_all(self, prompts: Sequence[str], tokens: int) -> list[Asked]:
         """Like `ask`, with all prompts sent at once."""

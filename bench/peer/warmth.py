@@ -70,7 +70,7 @@ def _warm(edged: Edged, server: ServerProcess, bare: BareProcess, number: int) -
     ask = question(number)
     found: dict[str, Any] = {}
     sides: dict[str, Callable[[], object]] = {
-        "asked": lambda: edged.ask(ask, TOKENS, persona=PERSONA),
+        "asked": lambda: edged.ask(ask, TOKENS, system=system()),
         "served": lambda: server.complete(render_system(system()) + render(ask), TOKENS),
         "alone": lambda: _alone(bare, ask),
     }
@@ -91,7 +91,7 @@ def _restart(edged: Edged, bare: BareProcess, number: int) -> DiskPair:
     source = _wait_persona(edged, seen)
     ready_s = time.monotonic() - begin
     ask = question(RESTART_SEED + number)
-    asked = edged.ask(ask, TOKENS, persona=PERSONA)
+    asked = edged.ask(ask, TOKENS, system=system())
     return DiskPair(asked=asked, alone=_alone(bare, ask), ready_s=ready_s, source=source)
 
 

@@ -59,7 +59,7 @@ def row(*, prompt: int = 0, gen: int = 0, seconds: float = 1.0) -> BenchRow:
 
 def rate(pp_s: float = 5.12, tg_s: float = 4.0) -> RatePair:
     return RatePair(
-        pp_asked=asked(pp_s, prompt=512, cached=0),
+        pp_asked=asked(pp_s, tokens=1, prompt=512, cached=0),
         tg_asked=asked(span_s=tg_s, tokens=TOKENS, prompt=21, cached=0),
         pp_bench=row(prompt=512, seconds=5.12),
         tg_bench=row(gen=128, seconds=4.0),
@@ -93,6 +93,7 @@ def measured(**parts: object) -> Measured:
         disk=(DiskPair(asked=asked(1.1), alone=ALONE, ready_s=3.0, source="disk"),),
         tokens=TOKENS,
         stream_tokens=STREAM_TOKENS,
+        warm_tokens=2,
     )
     return msgspec.structs.replace(whole, **parts)
 
@@ -180,6 +181,14 @@ def test_an_answer_cut_short_misses_the_goal() -> None:
     found = measured(streams=(stream(4), cut))
     assert figures(found)["answers cut short"].value == 1
     assert "answers cut short" in missed(found)
+
+
+def test_a_refusal_misses_the_goal_however_fast_it_came() -> None:
+    refused = asked(0.01, tokens=0, prompt=0, cached=0)
+    unasked = WarmPair(asked=refused, served=served(), alone=ALONE)
+    assert missed(measured(warm=(unasked,))) == ["answers cut short"]
+    restart = DiskPair(asked=refused, alone=ALONE, ready_s=3.0, source="disk")
+    assert missed(measured(disk=(restart,))) == ["answers cut short"]
 
 
 def test_nothing_measured_meets_no_goal() -> None:
