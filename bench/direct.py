@@ -10,11 +10,11 @@ import sys
 import tempfile
 from collections import deque
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from edged.engine.child import child_environment
 from edged.engine.codec import encode, from_child
-from edged.engine.frames import Done, Failed, Generate, LoadFailed, Ready
+from edged.engine.frames import Done, Failed, Frame, Generate, LoadFailed, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,8 @@ READ_BYTES: Final = 1 << 20
 TIMEOUT_S: Final = 600.0
 EXIT_S: Final = 10.0
 TROUBLE_CHARACTERS: Final = 1000  # of stderr
+F = TypeVar("F", bound=Frame)
+
 WORKER: Final = ("-m", "edged.engine.worker")
 
 
@@ -50,7 +52,7 @@ class Direct:
 
     def __enter__(self) -> Self:
         self._sock, theirs = socket.socketpair()
-        self.side, their_side = socket.socketpair()
+        self._side, their_side = socket.socketpair()
         self._sock.settimeout(TIMEOUT_S)
         ends = (theirs.fileno(), their_side.fileno())
         argv = (sys.executable, *self._program, *map(str, ends))
@@ -62,7 +64,7 @@ class Direct:
         try:
             with contextlib.suppress(ConnectionError):
                 self.say(self._load)
-            self.ready = self._ready()
+            self.ready = self.until(Ready)
         except BaseException:
             self._end()
             raise
@@ -100,6 +102,19 @@ class Direct:
                 done.append(frame)
         return done
 
+    def errand(self, frame: ToChild, kind: type[F], descriptor: int | None = None) -> F:
+        """Send an errand, after the descriptor it needs, and wait for its answer."""
+        if descriptor is not None:
+            socket.send_fds(self._side, [b"\0"], [descriptor])
+        self.say(frame)
+        return self.until(kind)
+
+    def until(self, kind: type[F]) -> F:
+        """The next frame of that kind; others are passed over."""
+        while not isinstance(heard := self.hear(), kind):
+            pass
+        return heard
+
     def hear(self) -> FromChild:
         """The next frame.
 
@@ -124,14 +139,9 @@ class Direct:
         except ConnectionError:
             return b""
 
-    def _ready(self) -> Ready:
-        while not isinstance(frame := self.hear(), Ready):
-            pass
-        return frame
-
     def _end(self) -> None:
         self._sock.close()
-        self.side.close()
+        self._side.close()
         try:
             self._process.wait(EXIT_S)
         except subprocess.TimeoutExpired:

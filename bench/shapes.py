@@ -122,10 +122,10 @@ SHAPES: Final[dict[str, Shape]] = {
     # Next to no body, so that what is not llama_decode shows beside it.
     **{
         f"slight-{name}": Shape(
-            layers=2,
+            layers=1,
             d_model=256,
             heads=4,
-            kv_heads=2,
+            kv_heads=1,
             head=64,
             experts=0,
             used=0,

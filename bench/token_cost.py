@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 VOCABULARIES: Final = ("1k", "152k")
 STREAMS: Final = (1, 4)
 CONTEXT: Final = 5120
-ROUNDS: Final = 2
-FULL_ROUNDS: Final = 10
+ROUNDS: Final = 1  # of some thousand tokens each, and CPU time knows no neighbours
+FULL_ROUNDS: Final = 5
 SHORT_ANSWERS: Final = 12  # a round; one alone is over in a few hundredths of a second
 CHOICES: Final[dict[str, Mapping[str, float]]] = {
     "greedy": {"temperature": 0.0, "repeat_penalty": 1.0},
