@@ -46,14 +46,16 @@ class Child:
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        main: socket.socket,
         side: socket.socket,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._process = process
-        self._reader = reader
-        self._writer = writer
+        self._main = main
         self._side = side
+        self._unsent = bytearray()
+        self._readable = asyncio.Event()
+        self._loop.add_reader(main, self._readable.set)
         self._lines = StderrLines()
         self._stderr: asyncio.Task[None] | None = None
 
@@ -74,10 +76,9 @@ class Child:
             ours, fds = [], []
             for _ in range(2):
                 mine, its = socket.socketpair()
+                mine.settimeout(0.0)
                 ours.append(failed.enter_context(mine))
                 fds.append(theirs.enter_context(its).fileno())
-            main, side = ours
-            side.settimeout(0.0)
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 *map(str, fds),
@@ -88,7 +89,7 @@ class Child:
                 env=dict(environment),
             )
             failed.pop_all()
-        child = cls(process, *await asyncio.open_unix_connection(sock=main), side)
+        child = cls(process, *ours)
         child._stderr = asyncio.create_task(child._forward(log, clock), name="engine stderr")
         return child
 
@@ -104,9 +105,10 @@ class Child:
 
     def send(self, data: bytes) -> bool:
         """Queue bytes without ever blocking; False when it has stopped reading."""
-        if self._writer.transport.get_write_buffer_size() + len(data) > MAX_UNSENT_BYTES:
+        if len(self._unsent) + len(data) > MAX_UNSENT_BYTES:
             return False
-        self._writer.write(data)
+        self._unsent += data
+        self._flush()
         return True
 
     def lend(self, fd: int) -> bool:
@@ -121,11 +123,19 @@ class Child:
         return True
 
     async def read(self) -> bytes:
-        """The next bytes from it; empty when it closed its socket."""
-        try:
-            return await self._reader.read(READ_BYTES)
-        except ConnectionError:
-            return b""
+        """The next bytes from it; empty when it closed its socket.
+
+        What it wrote before it died is read to the last byte. A stream of asyncio drops that where
+        something was on the way to the child, and with it the end of a run.
+        """
+        while True:
+            try:
+                return self._main.recv(READ_BYTES)
+            except BlockingIOError:
+                self._readable.clear()
+                await self._readable.wait()
+            except ConnectionError:
+                return b""
 
     def kill(self) -> None:
         """SIGKILL, which also ends a stopped process."""
@@ -138,6 +148,8 @@ class Child:
         Returns:
             The name of the signal that ended it, or its exit status.
         """
+        # A closed socket is readable for ever.
+        self._loop.remove_reader(self._main)
         try:
             status = await asyncio.wait_for(self._process.wait(), grace_s)
         except TimeoutError:
@@ -150,10 +162,24 @@ class Child:
     def close(self) -> None:
         """Give up the descriptors, and the process if it still runs."""
         self.kill()
-        self._writer.transport.abort()
+        self._loop.remove_reader(self._main)
+        self._loop.remove_writer(self._main)
+        self._main.close()
         self._side.close()
         if self._stderr is not None:
             self._stderr.cancel()
+
+    def _flush(self) -> None:
+        try:
+            del self._unsent[: self._main.send(self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._unsent.clear()  # nobody is left to read it, as `read` will tell
+        if self._unsent:
+            self._loop.add_writer(self._main, self._flush)
+        else:
+            self._loop.remove_writer(self._main)
 
     async def _forward(self, log: Callable[[str], None], clock: Clock) -> None:
         stream = self._process.stderr

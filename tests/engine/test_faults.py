@@ -6,12 +6,13 @@ import asyncio
 import os
 import resource
 import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edged.engine.events import EngineDied, EngineUp, LostRun
-from edged.engine.frames import Delta, Done, Failed
+from edged.engine.frames import Delta, Done, Failed, Pace
 from edged.engine.life import Timeouts
 from edged.engine.lifecycle import State
 from tests.engine.harness import Desk, alive, engine, prompt, script
@@ -57,6 +58,23 @@ def test_a_hang_after_some_tokens(tmp_path: Path) -> None:
             died = await desk.until(EngineDied)
             assert died.during == "decode"
             assert died.runs == (LostRun(key="k", during="decode", tokens_done=2),)
+            await served_again(supervisor, desk)
+
+    asyncio.run(body())
+
+
+def test_what_it_said_before_it_died_is_heard_though_more_was_on_the_way_to_it(
+    tmp_path: Path,
+) -> None:
+    async def body() -> None:
+        faults = [{"at": "decode", "do": "exit", "value": 3, "token": 3, "times": 1}]
+        async with engine(script(tmp_path, faults=faults)) as (supervisor, desk):
+            supervisor.submit(prompt("a b c d"))
+            time.sleep(1.0)  # noqa: ASYNC251 - it dies before this loop reads or writes again
+            supervisor.pace(Pace(threads=1, threads_batch=1))
+            died = await desk.until(EngineDied)
+            assert (died.reason, died.during) == ("exit 3", "decode")
+            assert desk.text() == "a b c "
             await served_again(supervisor, desk)
 
     asyncio.run(body())
