@@ -40,7 +40,7 @@ class Queue:
 
     Args:
         waiting: How many.
-        clients: From how many clients, in turn.
+        clients: From how many clients, in turn; 0: each from another one.
     """
 
     def __init__(self, waiting: int, clients: int) -> None:
@@ -74,7 +74,7 @@ class Queue:
         number = next(self._numbers)
         request = Request(
             id=f"r{number}",
-            client=f"c{number % self._clients}",
+            client=f"c{number % self._clients if self._clients else number}",
             messages=MESSAGES,
             max_tokens=64,
             expires_in=3600.0,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PREFIX_GOAL: Final = "<= 1.2"  # TTFT of an unknown prompt, the most prefixes over the fewest
 QUEUE_GOAL: Final = "<= 2"  # time of an event, the longest queue over the shortest
+# A cancel names an id and no client, so every request is looked at; people send few.
+LINEAR: Final = ("cancel",)
 AGAIN_GOAL: Final = "<= 1.05"  # tokens read of a second question, the deepest over the least deep
 
 
@@ -22,7 +24,7 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         event: Its kind.
         waiting: Requests waiting.
-        clients: How many clients they are from.
+        clients: How many clients they are from; 0: each from another one.
         us: Microseconds it took.
     """
 
@@ -106,10 +108,15 @@ def _by_queue(queue: Sequence[Queued]) -> Iterator[Figure]:
     for (event, clients), by_size in groups.items():
         cost = {size: median(values) for size, values in by_size.items()}
         most, least = max(cost), min(cost)
-        whose = "one client" if clients == 1 else f"{clients:,} clients"
-        name = f"{event}, {most:,} waiting of {whose}"
+        name = f"{event}, {most:,} waiting of {_whose(clients)}"
         yield told(name, cost[most], "us")
-        yield judged(f"{name} / {least:,}", _ratio(cost, most, least), QUEUE_GOAL)
+        ratio = _ratio(cost, most, least)
+        name = f"{name} / {least:,}"
+        yield told(name, ratio) if event in LINEAR else judged(name, ratio, QUEUE_GOAL)
+
+
+def _whose(clients: int) -> str:
+    return {0: "as many clients", 1: "one client"}.get(clients, f"{clients:,} clients")
 
 
 def _medians(answers: Sequence[Answer], field: str) -> dict[int, float | None]:

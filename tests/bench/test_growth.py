@@ -66,6 +66,14 @@ def test_events_are_compared_for_each_number_of_clients() -> None:
     assert found["admit, 10,000 waiting of 100 clients"].value == 101
 
 
+def test_a_cancel_may_look_at_every_request() -> None:
+    queue = [
+        Queued(event="cancel", waiting=size, clients=0, us=us) for size, us in ((10, 1), (20, 99))
+    ]
+    name = "cancel, 20 waiting of as many clients / 10"
+    assert figures(queue=queue)[name].verdict == UNJUDGED
+
+
 def test_nothing_measured_meets_no_goal() -> None:
     assert (
         figures([Answer(size=size, ttft_ms=0, read=20, rate=0) for size in (1, 1000)])[
@@ -75,7 +83,7 @@ def test_nothing_measured_meets_no_goal() -> None:
     )
 
 
-@pytest.mark.parametrize(("waiting", "clients"), [(0, 1), (12, 1), (12, 5)])
+@pytest.mark.parametrize(("waiting", "clients"), [(0, 1), (12, 1), (12, 5), (12, 0)])
 def test_a_queue_keeps_its_length(waiting: int, clients: int) -> None:
     queue = Queue(waiting, clients)
     costs = list(queue.costs())

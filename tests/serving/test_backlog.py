@@ -48,6 +48,22 @@ def test_cancelling_does_not_cost_the_turn() -> None:
     assert drained(backlog) == ["a2", "b1"]
 
 
+def test_any_place_can_be_left() -> None:
+    for left, rest in (("a1", ["a2", "a3"]), ("a2", ["a1", "a3"]), ("a3", ["a1", "a2"])):
+        backlog = Backlog()
+        for name in ("a1", "a2", "a3"):
+            backlog.push(request(name, "a"), 0.0)
+        backlog.remove(request(left, "a").key)
+        assert drained(backlog) == rest
+
+
+def test_a_newcomer_stands_behind_all_who_have_a_turn() -> None:
+    backlog = Backlog()
+    for count in range(100):
+        backlog.push(request(f"r{count}", f"c{count}"), 0.0)
+        assert backlog.position(request(f"r{count}", f"c{count}").key) == count + 1
+
+
 def test_front_goes_first() -> None:
     backlog = Backlog()
     backlog.push(request("u", priority=Priority.URGENT), 0.0)
