@@ -39,7 +39,7 @@ POLL_S = 0.01
 WAIT_S = 20.0  # for anything; a passing test waits for a fraction of it
 CHILD_GONE_S = 2.0  # F07
 
-# A long text for the pocket model: some 600 tokens of prefill.
+# A long text: some 500 tokens for the pocket model, 1,900 for the endless one.
 LONG_PROMPT = "Is the kitchen warm? " * 100
 
 

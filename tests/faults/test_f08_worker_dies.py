@@ -61,7 +61,9 @@ def test_a_death_costs_at_most_the_request_in_hand(phase: str, name: str, endles
         TestClient(broker.port) as client,
     ):
         client.subscribe(f"edged/{NODE}/reply/+", f"edged/{NODE}/stream/+")
-        model = {"model": {"path": str(endless)}} if phase == "decode" else {}
+        # The packaged model reads and answers before a signal can hit it.
+        slow = phase in {"prefill", "decode"}
+        model = {"model": {"path": str(endless)}} if slow else {}
         daemon = DaemonProcess(broker.port, config={**REAL, **model})
         daemon.patient = phase != "load"
         with daemon:
