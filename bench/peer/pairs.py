@@ -88,13 +88,6 @@ class StreamPair(msgspec.Struct, frozen=True, kw_only=True):
         """Edged's rate over the peer's."""
         return self.asked_tps / self.served_tps
 
-    @property
-    def equal_share(self) -> float:
-        """Prompts that both answered alike; in a batch rounding may part them."""
-        pairs = zip(self.asked, self.served, strict=True)
-        equal = [bool(asked.reply.get("text") == served.text) for asked, served in pairs]
-        return sum(equal) / len(equal)
-
 
 class WarmPair(msgspec.Struct, frozen=True, kw_only=True):
     """One question after a long prefix that everyone knows.

@@ -78,7 +78,6 @@ def _streams(pairs: Sequence[StreamPair]) -> Iterable[Figure]:
         yield judged(f"{name}, over MQTT / llama-server -np {count}", ratio, STREAMS_GOAL)
         yield told(f"{name} over MQTT", median(pair.asked_tps for pair in group), "tok/s")
         yield told(f"{name} of llama-server", median(pair.served_tps for pair in group), "tok/s")
-        yield told(f"{name}, share of equal texts", median(pair.equal_share for pair in group))
 
 
 def _warm(pairs: Sequence[WarmPair]) -> tuple[Figure, ...]:

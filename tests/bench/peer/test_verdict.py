@@ -151,7 +151,6 @@ def test_prompts_at_once_are_judged_for_each_number() -> None:
     values = figures(found)
     assert values["4 prompts at once over MQTT"].value == pytest.approx(64.0)
     assert values["8 prompts at once of llama-server"].value == pytest.approx(128.0)
-    assert values["8 prompts at once, share of equal texts"].value == 1.0
     assert missed(found) == ["8 prompts at once, over MQTT / llama-server -np 8"]
 
 
