@@ -18,7 +18,17 @@ from bench.report import Result
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BENCHES: Final = ("overhead", "idle", "flood")
+BENCHES: Final = (
+    "overhead",
+    "idle",
+    "flood",
+    "peers",
+    "token_cost",
+    "neighbour",
+    "growth",
+    "mixing",
+    "setups",
+)
 TIMEOUT_S: Final = (
     600.0  # twice what a bench may take; one that hangs shall not take the rest along
 )

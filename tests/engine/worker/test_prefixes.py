@@ -12,6 +12,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from edged.engine.worker.prefixes import HALF_LIFE_S, Prefixes
 
+# A thousand interleavings take a while where coverage watches each line.
+pytestmark = pytest.mark.timeout(900)
+
 CELLS, RUNS, SEQUENCES = 40, 4, 9
 
 
