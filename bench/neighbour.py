@@ -15,6 +15,7 @@ from bench import pool_build, synthetic
 from bench.busy import neighbour, neighbours
 from bench.child import Engine
 from bench.neighbour_verdict import SHIPPED, Measured, judge
+from bench.others import Others, wait_quiet
 from bench.report import Options, Result, run
 from edged.engine.frames import Load
 from edged.engine.supervisor import WORKER
@@ -109,18 +110,27 @@ def _engine(model: Path, setup: Setup) -> Engine:
 
 
 async def _window(engine: Engine, name: str, count: int, alone: float, settle_s: float) -> Measured:
+    wait_quiet()
     with neighbours(count) as busy:
         async with engine.endless(PROMPT) as answer:
             await answer.span(settle_s)
             for one in busy:
                 one.restart()
+            others = Others()
             span = await answer.span(WINDOW_S)
             rates = [one.rate / alone for one in busy]
-    theirs = sum(rates) / count if count else None
-    return Measured(setup=name, neighbours=count, rate=span.tokens_per_second, theirs=theirs)
+            cores = others.cores
+    return Measured(
+        setup=name,
+        neighbours=count,
+        rate=span.tokens_per_second,
+        theirs=sum(rates) / count if count else None,
+        others=cores,
+    )
 
 
 def _neighbour_alone() -> float:
+    wait_quiet()
     with neighbour() as busy:
         time.sleep(ALONE_S)
         return busy.rate

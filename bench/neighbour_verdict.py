@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from bench.others import QUIET
 from bench.report import Figure, Result, Series, judged, median, told
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         neighbours: Busy processes beside it.
         rate: Decoded tokens per second.
         theirs: Rounds per second of a neighbour, over the rate it has alone; None without one.
+        others: Cores that processes took which are not of the bench.
     """
 
     setup: str
     neighbours: int
     rate: float
     theirs: float | None = None
+    others: float = 0.0
 
 
 def judge(
@@ -45,10 +48,11 @@ def judge(
     """
     setups = list(dict.fromkeys(one.setup for one in measured))
     figures = [figure for setup in setups for figure in _figures(setup, _by_count(measured, setup))]
+    disturbed = sum(one.others >= QUIET for one in measured) / len(measured)
     back = [seconds for seconds in back_s if seconds is not None]
     late = told("seconds until the full rate is back, median", median(back), "s")
     return Result(
-        figures=(*figures, late),
+        figures=(*figures, late, told("windows in which others computed", 100 * disturbed, "%")),
         conditions=conditions,
         notes=("the full rate did not come back in time",) if len(back) < len(back_s) else (),
         series=tuple(_series(measured, setups)),
@@ -63,7 +67,13 @@ def _by_count(measured: Iterable[Measured], setup: str) -> dict[int, list[Measur
     return groups
 
 
+def _undisturbed(group: list[Measured]) -> list[Measured]:
+    """Without those in which others computed, if that leaves any."""
+    return [one for one in group if one.others < QUIET] or group
+
+
 def _figures(setup: str, groups: dict[int, list[Measured]]) -> Iterator[Figure]:
+    groups = {count: _undisturbed(group) for count, group in groups.items()}
     alone = median(one.rate for one in groups.pop(0))
     yield told(f"{setup}: alone", alone, "tok/s")
     for count, group in groups.items():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from bench.neighbour_verdict import SHIPPED, Measured, judge
 from bench.report import MET, MISSED, UNJUDGED, Figure
 
@@ -45,10 +48,10 @@ def test_a_child_that_stood_still_keeps_nothing() -> None:
 
 def test_a_rate_that_did_not_come_back_is_told() -> None:
     result = judge([one(0, 1)], [2.0, None, 4.0], {"rounds": 3})
-    assert result.figures[-1].value == 3.0
+    assert result.figures[-2].value == 3.0
     assert len(result.notes) == 1
     assert judge([one(0, 1)], [2.0], {}).notes == ()
-    assert judge([one(0, 1)], [None], {}).figures[-1].value is None
+    assert judge([one(0, 1)], [None], {}).figures[-2].value is None
 
 
 def test_each_setup_and_count_has_its_series() -> None:
@@ -57,3 +60,12 @@ def test_each_setup_and_count_has_its_series() -> None:
         ("as shipped, 0 busy", (1, 2)),
         ("as shipped, 1 busy", (3,)),
     ]
+
+
+def test_windows_in_which_others_computed_count_only_where_there_are_no_others() -> None:
+    noisy = [msgspec.structs.replace(one(count, 1), others=0.5) for count in (0, 1)]
+    result = judge([*noisy, one(0, 20)], [], {})
+    found = {figure.name: figure.value for figure in result.figures}
+    assert found["as shipped: alone"] == 20
+    assert found["as shipped: 1 busy"] == 1
+    assert found["windows in which others computed"] == pytest.approx(200 / 3)

@@ -1,0 +1,46 @@
+"""Strangers on the cores are noticed, and our own processes are none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bench import others
+from bench.busy import neighbour
+from bench.others import Others, wait_quiet
+
+# Its parent ends at once, so that it is nobody's child here.
+STRANGER = """
+import subprocess, sys
+loop = "import time\\nend = time.monotonic() + 1.5\\nwhile time.monotonic() < end: pass"
+subprocess.Popen([sys.executable, "-c", loop])
+"""
+
+
+def test_a_stranger_is_counted() -> None:
+    subprocess.run([sys.executable, "-c", STRANGER], check=True)
+    watch = Others()
+    time.sleep(1.0)
+    assert watch.cores > 0.1
+
+
+def test_our_own_processes_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with neighbour():
+        before = others._ours_s()
+        time.sleep(0.5)
+        assert others._ours_s() - before > 0.1
+    readings = {"_all_s": iter([100.0, 107.0]), "_ours_s": iter([10.0, 15.0])}
+    for name, values in readings.items():
+        monkeypatch.setattr(others, name, values.__next__)
+    clock = iter([50.0, 54.0])
+    monkeypatch.setattr(others.time, "monotonic", clock.__next__)
+    assert Others().cores == 0.5
+
+
+def test_waiting_has_an_end() -> None:
+    began = time.monotonic()
+    wait_quiet(0.1)
+    assert time.monotonic() - began < 5
