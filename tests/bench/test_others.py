@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-
-import pytest
+from typing import TYPE_CHECKING
 
 from bench import others
 from bench.busy import neighbour
 from bench.others import Others, wait_quiet
+
+if TYPE_CHECKING:
+    import pytest
 
 # Its parent ends at once, so that it is nobody's child here.
 STRANGER = """
@@ -36,7 +38,7 @@ def test_our_own_processes_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> N
     for name, values in readings.items():
         monkeypatch.setattr(others, name, values.__next__)
     clock = iter([50.0, 54.0])
-    monkeypatch.setattr(others.time, "monotonic", clock.__next__)
+    monkeypatch.setattr("bench.others.time.monotonic", clock.__next__)
     assert Others().cores == 0.5
 
 
