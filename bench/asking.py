@@ -57,6 +57,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.reply.get("usage", {}).get("cached_tokens", 0))
 
     @property
+    def read_tokens(self) -> int:
+        """Tokens of the prompt that were."""
+        return self.prompt_tokens - self.cached_tokens
+
+    @property
     def ttft_ms(self) -> float:
         """From PUBLISH to the first delta."""
         return (self.first_s - self.sent_s) * 1e3

@@ -20,7 +20,7 @@ class Others:
 
     @property
     def cores(self) -> float:
-        """Cores they took since then, on average; our own processes must have lived on."""
+        """Cores they took since then, on average."""
         span = time.monotonic() - self._at
         busy = (_all_s() - self._all) - (_ours_s() - self._ours)
         return max(0.0, busy / span)
@@ -43,7 +43,14 @@ def _all_s() -> float:
 
 
 def _ours_s() -> float:
-    """CPU seconds of this process and of all that it started."""
+    """CPU seconds of this process and of all that it started, those that ended among them."""
     me = psutil.Process()
-    times = [one.cpu_times() for one in (me, *me.children(recursive=True))]
-    return float(sum(one.user + one.system for one in times))
+    return sum(_process_s(one) for one in (me, *me.children(recursive=True)))
+
+
+def _process_s(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # its parent has its seconds by now
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from bench.tasks import Run
 
 
-class RatePair(msgspec.Struct, frozen=True, kw_only=True):
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """What all pairs have.
+
+    Attributes:
+        others: Cores that processes took meanwhile which are not of the bench.
+    """
+
+    others: float = 0.0
+
+
+class RatePair(Pair, frozen=True, kw_only=True):
     """Reading and decoding beside llama-bench.
 
     Attributes:
@@ -33,8 +43,7 @@ class RatePair(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def pp_tps(self) -> float:
         """Tokens read over the time from PUBLISH to the first delta."""
-        read = self.pp_asked.prompt_tokens - self.pp_asked.cached_tokens
-        return read / self.pp_asked.ttft_ms * 1e3
+        return self.pp_asked.read_tokens / self.pp_asked.ttft_ms * 1e3
 
     @property
     def pp_ratio(self) -> float:
@@ -62,7 +71,7 @@ class RatePair(msgspec.Struct, frozen=True, kw_only=True):
         return self.tg_asked.timing("predicted_per_second") / self.tg_bench.tokens_per_second
 
 
-class StreamPair(msgspec.Struct, frozen=True, kw_only=True):
+class StreamPair(Pair, frozen=True, kw_only=True):
     """The same prompts at once to both sides, in the same order."""
 
     asked: tuple[Asked, ...]
@@ -89,7 +98,7 @@ class StreamPair(msgspec.Struct, frozen=True, kw_only=True):
         return self.asked_tps / self.served_tps
 
 
-class WarmPair(msgspec.Struct, frozen=True, kw_only=True):
+class WarmPair(Pair, frozen=True, kw_only=True):
     """One question after a long prefix that everyone knows.
 
     Attributes:
@@ -102,18 +111,8 @@ class WarmPair(msgspec.Struct, frozen=True, kw_only=True):
     served: Served
     alone: Run
 
-    @property
-    def asked_read(self) -> int:
-        """Tokens that edged read."""
-        return self.asked.prompt_tokens - self.asked.cached_tokens
 
-    @property
-    def served_read(self) -> int:
-        """Tokens that llama-server read."""
-        return self.served.timings.prompt_n
-
-
-class DiskPair(msgspec.Struct, frozen=True, kw_only=True):
+class DiskPair(Pair, frozen=True, kw_only=True):
     """The first question after a restart.
 
     Attributes:
@@ -127,11 +126,6 @@ class DiskPair(msgspec.Struct, frozen=True, kw_only=True):
     alone: Run
     ready_s: float
     source: str
-
-    @property
-    def asked_read(self) -> int:
-        """Tokens that edged read."""
-        return self.asked.prompt_tokens - self.asked.cached_tokens
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +148,11 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
     stream_tokens: int
     warm_tokens: int
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """All of them."""
+        return (*self.rates, *self.streams, *self.warm, *self.disk)
 
     @property
     def asked(self) -> Iterator[Asked]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from bench.others import Others, wait_quiet
 from bench.peer.pairs import RatePair
 from bench.peer.programs import llama_bench
 from bench.peer.prompts import text, turn_tokens
@@ -35,11 +36,14 @@ def measure(port: int, same: Same, until_s: float) -> tuple[RatePair, ...]:
 
 def _pair(edged: Edged, same: Same, number: int) -> RatePair:
     """Both sides once; who begins is changed, for a load may rise or fall."""
+    wait_quiet()
+    others = Others()
     if number % 2:
         asked, rows = _ask(edged, number), _bench(same)
     else:
         rows, asked = _bench(same), _ask(edged, number)
     return RatePair(
+        others=others.cores,
         pp_asked=asked[0],
         tg_asked=asked[1],
         pp_bench=bench_row(rows, prompt=PROMPT),

@@ -35,6 +35,11 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
         return self.timings.predicted_n
 
     @property
+    def read_tokens(self) -> int:
+        """Tokens of the prompt that were read, not known."""
+        return self.timings.prompt_n
+
+    @property
     def ttft_ms(self) -> float:
         """From the request to the first event with text."""
         return (self.first_s - self.sent_s) * 1e3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bench.others import Others, wait_quiet
 from bench.peer.pairs import StreamPair
 from bench.peer.prompts import text, turn_tokens
 from bench.peer.server import ServerProcess
@@ -45,10 +46,12 @@ def _pair(
     edged: Edged, server: ServerProcess, prompts: list[str], tokens: int, *, edged_first: bool
 ) -> StreamPair:
     rendered = [render(prompt) for prompt in prompts]
+    wait_quiet()
+    others = Others()
     if edged_first:
         asked = edged.ask_all(prompts, tokens)
         served = server.complete_all(rendered, tokens)
     else:
         served = server.complete_all(rendered, tokens)
         asked = edged.ask_all(prompts, tokens)
-    return StreamPair(asked=tuple(asked), served=tuple(served))
+    return StreamPair(asked=tuple(asked), served=tuple(served), others=others.cores)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from bench.others import QUIET
+from bench.peer.pairs import Pair
 from bench.report import Figure, Result, Series, judged, median, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from bench.asking import Asked
     from bench.peer.pairs import DiskPair, Measured, RatePair, StreamPair, WarmPair
+    from bench.peer.served import Served
+    from bench.tasks import Run
+
+P = TypeVar("P", bound=Pair)
 
 RATE_GOAL: Final = ">= 0.98"
 STREAMS_GOAL: Final = ">= 0.95"
@@ -36,16 +43,26 @@ def judge(measured: Measured, conditions: dict[str, str | float]) -> Result:
     }
     return Result(
         figures=(
-            *_rates(measured.rates),
+            *_rates(undisturbed(measured.rates)),
             *_streams(measured.streams),
-            *_warm(measured.warm),
-            *_disk(measured.disk),
+            *_warm(undisturbed(measured.warm)),
+            *_disk(undisturbed(measured.disk)),
             judged("answers cut short", sum(measured.short), "== 0"),
+            told("pairs in which others computed", _disturbed(measured.pairs), "%"),
         ),
         conditions={**conditions, **counts},
         notes=notes(measured),
         series=(*_rate_series(measured.rates), *_other_series(measured)),
     )
+
+
+def undisturbed(pairs: Sequence[P]) -> Sequence[P]:
+    """Without those in which others computed, if that leaves any."""
+    return [pair for pair in pairs if pair.others < QUIET] or pairs
+
+
+def _disturbed(pairs: Sequence[Pair]) -> float | None:
+    return 100 * sum(pair.others >= QUIET for pair in pairs) / len(pairs) if pairs else None
 
 
 def _rates(pairs: Sequence[RatePair]) -> tuple[Figure, ...]:
@@ -72,7 +89,7 @@ def _spread(name: str, ratios: Sequence[float]) -> tuple[Figure, ...]:
 
 def _streams(pairs: Sequence[StreamPair]) -> Iterable[Figure]:
     for count in sorted({pair.streams for pair in pairs}):
-        group = [pair for pair in pairs if pair.streams == count]
+        group = undisturbed([pair for pair in pairs if pair.streams == count])
         name = f"{count} prompts at once"
         ratio = median(pair.ratio for pair in group)
         yield judged(f"{name}, over MQTT / llama-server -np {count}", ratio, STREAMS_GOAL)
@@ -89,8 +106,8 @@ def _warm(pairs: Sequence[WarmPair]) -> tuple[Figure, ...]:
         told("warm TTFT over MQTT", median(pair.asked.ttft_ms for pair in pairs), "ms"),
         told("warm TTFT of llama-server", median(pair.served.ttft_ms for pair in pairs), "ms"),
         told("the question alone, bare loop", median(pair.alone.ttft_ms for pair in pairs), "ms"),
-        told("tokens read for it over MQTT", median(pair.asked_read for pair in pairs)),
-        told("tokens read for it by llama-server", median(p.served_read for p in pairs)),
+        told("tokens read for it over MQTT", median(pair.asked.read_tokens for pair in pairs)),
+        told("tokens read for it by llama-server", median(p.served.read_tokens for p in pairs)),
     )
 
 
@@ -136,6 +153,13 @@ def _series(name: str, unit: str, values: Iterable[float]) -> Series:
 
 WRONGS: Final[tuple[tuple[str, Callable[[Measured], bool]], ...]] = (
     (
+        "others computed in every pair of a kind, so their figures are not to be trusted",
+        lambda m: any(
+            all(pair.others >= QUIET for pair in kind) and kind
+            for kind in (m.rates, m.streams, m.warm, m.disk)
+        ),
+    ),
+    (
         "a prompt had not the length it was made for",
         lambda m: any(p.pp_asked.prompt_tokens != p.pp_bench.n_prompt for p in m.rates),
     ),
@@ -149,20 +173,21 @@ WRONGS: Final[tuple[tuple[str, Callable[[Measured], bool]], ...]] = (
     ),
     (
         "edged read the long prefix again though it was warm",
-        lambda m: any(p.asked_read > p.alone.prompt_tokens + KNOWN_OF_PROMPT for p in m.warm),
+        lambda m: any(_read_again(pair.asked, pair.alone) for pair in m.warm),
     ),
     (
         "llama-server read the long prefix again though it was warm",
-        lambda m: any(p.served_read > p.alone.prompt_tokens + KNOWN_OF_PROMPT for p in m.warm),
+        lambda m: any(_read_again(pair.served, pair.alone) for pair in m.warm),
     ),
     (
         "after a restart the long prefix was read again",
-        lambda m: any(
-            p.source != DISK or p.asked_read > p.alone.prompt_tokens + KNOWN_OF_PROMPT
-            for p in m.disk
-        ),
+        lambda m: any(p.source != DISK or _read_again(p.asked, p.alone) for p in m.disk),
     ),
 )
+
+
+def _read_again(answer: Asked | Served, alone: Run) -> bool:
+    return answer.read_tokens > alone.prompt_tokens + KNOWN_OF_PROMPT
 
 
 def notes(measured: Measured) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.bare_process import BareProcess
+from bench.others import Others, wait_quiet
 from bench.peer.pairs import DiskPair, WarmPair
 from bench.peer.prompts import count, text
 from bench.peer.server import ServerProcess
@@ -76,9 +77,11 @@ def _warm(edged: Edged, server: ServerProcess, bare: BareProcess, number: int) -
     }
     names = list(sides)
     first = number % len(names)
+    wait_quiet()
+    others = Others()
     for name in names[first:] + names[:first]:
         found[name] = sides[name]()
-    return WarmPair(**found)
+    return WarmPair(**found, others=others.cores)
 
 
 def _alone(bare: BareProcess, ask: str) -> Run:
@@ -91,8 +94,10 @@ def _restart(edged: Edged, bare: BareProcess, number: int) -> DiskPair:
     source = _wait_persona(edged, seen)
     ready_s = time.monotonic() - begin
     ask = question(RESTART_SEED + number)
-    asked = edged.ask(ask, TOKENS, system=system())
-    return DiskPair(asked=asked, alone=_alone(bare, ask), ready_s=ready_s, source=source)
+    wait_quiet()
+    others = Others()
+    asked, alone = edged.ask(ask, TOKENS, system=system()), _alone(bare, ask)
+    return DiskPair(asked=asked, alone=alone, ready_s=ready_s, source=source, others=others.cores)
 
 
 def _wait_persona(edged: Edged, seen: int = 0) -> str:

@@ -22,7 +22,7 @@ END = record(
     12.0,
     "edged/bench/reply/a",
     status="ok",
-    usage={"prompt_tokens": 7, "completion_tokens": 5},
+    usage={"prompt_tokens": 7, "cached_tokens": 3, "completion_tokens": 5},
     timings={"ttft_ms": 900.0},
 )
 
@@ -39,7 +39,9 @@ def test_rate_and_delay_are_the_clients() -> None:
     assert asked.streamed == "Good morning"
     assert asked.tokens == 5
     assert asked.prompt_tokens == 7
+    assert (asked.cached_tokens, asked.read_tokens) == (3, 4)
     assert asked.tokens_per_second == pytest.approx(4.0)  # four after the first, in one second
+    assert asked.ttft_ms == pytest.approx(1000.0)
     assert asked.added_ms == pytest.approx(100.0)
 
 

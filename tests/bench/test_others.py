@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import psutil
+
 from bench import others
 from bench.busy import neighbour
 from bench.others import Others, wait_quiet
@@ -40,6 +42,20 @@ def test_our_own_processes_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> N
     clock = iter([50.0, 54.0])
     monkeypatch.setattr("bench.others.time.monotonic", clock.__next__)
     assert Others().cores == 0.5
+
+
+def test_our_own_processes_count_as_ours_when_they_have_ended() -> None:
+    before = others._ours_s()
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    assert others._ours_s() - before > 0.25
+    assert others._process_s(psutil.Process()) > 0.0
+
+
+def test_a_process_that_is_gone_counts_no_more() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        process = psutil.Process(child.pid)
+    assert others._process_s(process) == 0.0
 
 
 def test_waiting_has_an_end() -> None:

@@ -203,6 +203,23 @@ def test_unequal_work_is_told() -> None:
     assert "deltas" in notes(measured(warm=(torn,)))[0]
 
 
+def test_pairs_in_which_others_computed_are_left_out() -> None:
+    slow = msgspec.structs.replace(rate(tg_s=8.0), others=0.9)
+    found = measured(rates=(rate(), slow, slow))
+    assert missed(found) == []
+    assert figures(found)["pairs in which others computed"].value == pytest.approx(100 * 2 / 7)
+    assert notes(found) == ()
+    busy = msgspec.structs.replace(stream(4, asked_s=9.0), others=0.9)
+    assert missed(measured(streams=(stream(4), busy))) == []
+
+
+def test_without_a_quiet_pair_the_busy_ones_count_and_that_is_told() -> None:
+    slow = msgspec.structs.replace(rate(tg_s=8.0), others=0.9)
+    found = measured(rates=(slow,))
+    assert missed(found) == ["tg128 over MQTT / llama-bench"]
+    assert "not to be trusted" in notes(found)[0]
+
+
 def test_a_prefix_read_again_is_told() -> None:
     cold = WarmPair(asked=asked(cached=0), served=served(read=1012), alone=ALONE)
     assert len(notes(measured(warm=(cold,)))) == 2
