@@ -10,6 +10,7 @@ from edged.engine.codec import encode, from_child
 from edged.engine.frames import Delta, Done, Failed, Message, Ready
 from edged.engine.worker.channel import Channel
 from edged.engine.worker.loop import Worker
+from edged.engine.worker.native import llama
 from tests.engine.harness import load
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Rig:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.worker._desk is not None:
+            # Tests open a hundred of them in one process.
+            self.desk._context.close()
+            llama.llama_model_free(self.desk._model.native)
         for sock in (self._sock, self._theirs, self.side, self._their_side):
             sock.close()
 
