@@ -6,7 +6,7 @@ from bisect import insort
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from edged.engine.worker.reading import BACKGROUND, Reading, leader_of
+from edged.engine.worker.reading import Reading, leader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,9 @@ class Runs:
 
     def interrupts(self, step: list[Reading]) -> bool:
         """Whether a step that only reads prompts is to be given up for something better."""
+        if not step:
+            return False
         if any(reader.cancelled for reader in step):
             return True
-        lowest = min((reader.priority for reader in step), default=BACKGROUND)
+        lowest = min(reader.priority for reader in step)
         return any(arrival.request.priority < lowest for arrival in self.arrived)

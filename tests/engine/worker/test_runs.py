@@ -60,6 +60,7 @@ def test_what_interrupts_a_step() -> None:
     assert not table.interrupts([reading]), "of equal rank: it waits for the step's end"
     table.arrived.append(Arrival(prompt(key="c", priority=0), 0.0))
     assert table.interrupts([reading])
+    assert not table.interrupts([]), "a step that decodes is short"
     table.arrived.clear()
     reading.cancelled = True
     assert table.interrupts([reading])
