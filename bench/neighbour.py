@@ -145,7 +145,7 @@ async def _back(engine: Engine) -> float | None:
         gone = time.monotonic()
         while (past := time.monotonic() - gone) < BACK_S:
             if (await answer.span(LOOK_S)).tokens_per_second >= BACK_SHARE * full:
-                return past
+                return past  # when that span began
     return None
 
 
