@@ -64,6 +64,8 @@ class Worker:
         self._early: list[ToChild] = []
         self._pace: Pace | None = None
         self._idle_ratio = 0.0
+        self._woke_at = 0.0
+        self._rested_s = 0.0
 
     def run(self) -> None:
         """Load, then answer requests; returns only if the model cannot be loaded.
@@ -98,12 +100,13 @@ class Worker:
         """One step, if there is anything to compute."""
         if self._pace is not None:
             self._apply(desk, self._pace)
-        began = time.monotonic()
-        self._interrupted = False
+        began = self._woke_at = time.monotonic()
+        self._interrupted, self._rested_s = False, 0.0
         computed = desk.advance()
         self._raise_if_broken()
         if computed and self._idle_ratio:
-            self._rest(desk, time.monotonic() - began)
+            busy_s = time.monotonic() - began - self._rested_s
+            self._rest(desk, busy_s * self._idle_ratio - self._rested_s)
 
     # Frames.
 
@@ -156,9 +159,22 @@ class Worker:
         except FrameError as error:
             # An exception cannot pass through native code.
             self._broken, self._interrupted = error, True
-        if self._desk is not None and self._desk.interrupted:
-            self._interrupted = True
         self._beat(now)
+        if self._desk is None:
+            return
+        self._interrupted |= self._desk.interrupted
+        if self._pace is not None:
+            self._idle_ratio = _ratio(self._pace)
+        if self._idle_ratio and not self._interrupted:
+            self._pause(now)
+
+    def _pause(self, now: float) -> None:
+        """Rest inside a long step: only this thread asks, and the others wait for it."""
+        rest_s = min((now - self._woke_at) * self._idle_ratio, BEAT_S)
+        time.sleep(rest_s)
+        self._rested_s += rest_s
+        self._woke_at = time.monotonic()
+        self._look_at = self._woke_at + LOOK_S
 
     def _beat(self, now: float) -> None:
         if now - self._channel.sent_at >= BEAT_S:
@@ -180,11 +196,11 @@ class Worker:
     def _apply(self, desk: Desk, pace: Pace) -> None:
         self._pace = None
         desk.set_pace(pace.threads, pace.threads_batch, pace.prefill_chunk)
-        self._idle_ratio = pace.idle_share / (1.0 - pace.idle_share)
+        self._idle_ratio = _ratio(pace)
 
-    def _rest(self, desk: Desk, busy_s: float) -> None:
-        """Sleep for the idle share of a step, awake for frames."""
-        until = time.monotonic() + busy_s * self._idle_ratio
+    def _rest(self, desk: Desk, seconds: float) -> None:
+        """Sleep after a step, awake for frames."""
+        until = time.monotonic() + seconds
         desk.flush()
         while not desk.changed and self._pace is None:
             left = until - time.monotonic()
@@ -192,6 +208,11 @@ class Worker:
                 return
             self._attend(min(left, BEAT_S))
             self._beat(time.monotonic())
+
+
+def _ratio(pace: Pace) -> float:
+    """Seconds to rest for a second of computing."""
+    return pace.idle_share / (1.0 - pace.idle_share)
 
 
 def _refuse(frame: ToChild) -> None:

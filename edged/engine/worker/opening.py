@@ -49,7 +49,7 @@ def open_desk(
     loaded = time.monotonic()
     streams, measured, context = _context(model, load, abort)
     prompter = Prompter(model, context.n_ctx)
-    pacing = Pacing(load.prefill_chunk, load.prefill_share)
+    pacing = Pacing(load.prefill_chunk, load.prefill_share, streams)
     pacing.observe(measured.read_s * warmup.READ_TOKENS, warmup.READ_TOKENS, 0)
     desk = Desk(
         model=model,

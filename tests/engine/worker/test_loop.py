@@ -191,7 +191,6 @@ def test_a_rest_flushes_beats_and_wakes_for_news(rig: Rig, monkeypatch: pytest.M
     monkeypatch.setattr(llama, "llama_vocab_is_eog", lambda *_: False)  # it does not end by itself
     rig.say(prompt(max_tokens=400))
     rig.step(20)
-    rig.worker._idle_ratio = 1.0
     rig.heard()
     rig.channel.sent_at -= BEAT_S
     rig.worker._rest(rig.desk, 0.01)
@@ -204,6 +203,21 @@ def test_a_rest_flushes_beats_and_wakes_for_news(rig: Rig, monkeypatch: pytest.M
         rig.finish()
         rig.say(prompt(max_tokens=400))
         rig.step(3)
+
+
+def test_a_pace_takes_effect_inside_a_long_step(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("edged.engine.worker.loop.time.sleep", slept.append)
+    rig.say(Pace(threads=1, threads_batch=1, idle_share=0.75))
+    now = time.monotonic()
+    rig.worker._look_at, rig.worker._woke_at = 0.0, now - 0.1
+    assert not rig.worker._at_node(None)
+    (rest,) = slept
+    assert 0.3 <= rest <= BEAT_S, "three times as long as it computed"
+    assert rig.worker._rested_s == rest
+    rig.worker._look_at, rig.worker._woke_at = 0.0, now - 1000.0
+    rig.worker._at_node(None)
+    assert slept[-1] == BEAT_S, "a beat is due"
 
 
 @pytest.mark.parametrize(

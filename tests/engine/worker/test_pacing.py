@@ -9,29 +9,35 @@ from edged.engine.worker.pacing import CHUNK_S, Pacing
 
 
 def test_before_anything_is_known_a_step_is_as_large_as_allowed() -> None:
-    assert Pacing(512, 0.5).chunk(1000, 0) == 512
-    assert Pacing(512, 0.5).chunk(1000, 1) == 512
-    assert Pacing(512, 0.5).chunk(3, 0) == 3
+    assert Pacing(512, 0.5, 2).chunk(1000, 0) == 512
+    assert Pacing(512, 0.5, 2).chunk(1000, 1) == 512
+    assert Pacing(512, 0.5, 2).chunk(3, 0) == 3
 
 
 def test_alone_a_step_takes_about_as_long_as_one_may_wait() -> None:
-    pacing = Pacing(512, 0.5)
+    pacing = Pacing(512, 0.5, 2)
     pacing.observe(3.2, 32, 0)
     assert pacing.chunk(1000, 0) == int(CHUNK_S / 0.1)
     assert pacing.chunk(60, 0) == 60, "a short rest is read along"
 
 
+def test_with_one_stream_nobody_waits_for_a_place() -> None:
+    pacing = Pacing(512, 0.5, 1)
+    pacing.observe(32.0, 32, 0)
+    assert pacing.chunk(1000, 0) == 512
+
+
 def test_among_streams_a_prompt_takes_its_share_of_time() -> None:
     """A decode of 100 ms, a prompt token of 10 ms: at a share of a half 10 of them fit."""
     for share, tokens in ((0.5, 10), (0.75, 30), (0.05, 1)):
-        pacing = Pacing(512, share)
+        pacing = Pacing(512, share, 2)
         pacing.observe(0.32, 32, 0)
         pacing.observe(0.1, 0, 1)
         assert abs(pacing.chunk(1000, 1) - tokens) <= 1
 
 
 def test_it_learns_what_tokens_cost_beside_streams() -> None:
-    pacing = Pacing(512, 0.5)
+    pacing = Pacing(512, 0.5, 2)
     pacing.observe(0.1, 0, 1)
     pacing.observe(0.32, 32, 0)
     for _ in range(20):
@@ -50,7 +56,7 @@ def test_it_learns_what_tokens_cost_beside_streams() -> None:
 def test_a_step_is_never_empty_and_never_too_large(
     limit: int, share: float, left: int, seen: list[tuple[float, int, int]]
 ) -> None:
-    pacing = Pacing(limit, share)
+    pacing = Pacing(limit, share, 2)
     for observation in seen:
         pacing.observe(*observation)
     for streams in (0, 1, 8):
