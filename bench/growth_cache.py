@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from bench import synthetic
 from bench.direct import Direct
-from bench.growth_verdict import Answer
+from bench.growth_verdict import Answer, Pair
+from bench.others import Others, wait_quiet
 from edged.engine.frames import Load, Message
 
 if TYPE_CHECKING:
@@ -16,26 +18,38 @@ if TYPE_CHECKING:
     from edged.engine.frames import Done
 
 SHAPE: Final = "one-layer"
-PREFIXES: Final = (1, 10, 100, 1000)
+PREFIXES: Final = (10, 100, 1000)
 DEPTHS: Final = (64, 1024, 4096, 8000)
 ASKS: Final = 9  # at each size; the middle one counts
 TOKENS: Final = 24
 QUESTION: Final = "Which window may be open?"
 
 
-def by_prefixes() -> tuple[list[Answer], int]:
-    """Ask ever new prompts; answers at each size, and how many of them the cache has room for."""
-    with Direct(_load(2048)) as worker:
-        answers: list[Answer] = []
-        asked = 0
-        for size in PREFIXES:
-            while asked < size - 1:
-                _ask(worker, _house(asked), QUESTION, 1)
-                asked += 1
-            for _ in range(ASKS):
-                answers.append(_answer(size, _ask(worker, _house(asked), QUESTION, TOKENS)))
-                asked += 1
-        return answers, worker.ready.n_cells // (answers[-1].read + TOKENS)
+def by_prefixes() -> tuple[list[Pair], int]:
+    """Ask new prompts of a worker that has read many and of one that has read none, in turn.
+
+    Returns:
+        The answers at each size, and how many such prompts the cache has room for.
+    """
+    pairs: list[Pair] = []
+    asked = count()
+    with Direct(_load(2048)) as many:
+        for size, before in zip(PREFIXES, (0, *PREFIXES), strict=False):
+            for _ in range(size - before - ASKS if before else size):
+                _ask(many, _house(next(asked)), QUESTION, 1)
+            with Direct(_load(2048)) as few:
+                _ask(few, _house(next(asked)), QUESTION, 1)
+                pairs += [_pair(size, few, many, asked) for _ in range(ASKS)]
+        return pairs, many.ready.n_cells // (pairs[-1].many.read + TOKENS)
+
+
+def _pair(size: int, few: Direct, many: Direct, asked: Iterator[int]) -> Pair:
+    wait_quiet()
+    others = Others()
+    first, second = (
+        _answer(size, _ask(worker, _house(next(asked)), QUESTION, TOKENS)) for worker in (few, many)
+    )
+    return Pair(few=first, many=second, others=others.cores)
 
 
 def by_depth() -> Iterator[Answer]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from bench.others import QUIET
 from bench.report import Figure, Result, Series, judged, median, told
 
 if TYPE_CHECKING:
@@ -50,8 +51,22 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
 
 
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two answers to prompts that were not known, one right after the other.
+
+    Attributes:
+        few: Of a worker that had read a few prompts.
+        many: Of one that had read as many as its size says.
+        others: Cores that processes took which are not of the bench.
+    """
+
+    few: Answer
+    many: Answer
+    others: float = 0.0
+
+
 def judge(
-    prefixes: Sequence[Answer],
+    prefixes: Sequence[Pair],
     room: int,
     depths: Sequence[Answer],
     queue: Sequence[Queued],
@@ -60,12 +75,13 @@ def judge(
     """Turn what was measured into figures.
 
     Args:
-        prefixes: To prompts that were not known, by how many were asked before.
+        prefixes: To prompts that were not known, after few and after many others.
         room: How many such prompts the cache can hold.
         depths: To second questions, by how much they have in common with the first.
         queue: Events of the dispatcher.
         conditions: What held.
     """
+    few, many = [pair.few for pair in prefixes], [pair.many for pair in prefixes]
     return Result(
         figures=(
             *_by_prefixes(prefixes),
@@ -75,20 +91,32 @@ def judge(
         ),
         conditions=conditions,
         series=(
-            Series(name="TTFT of an unknown prompt", unit="ms", values=_ttft(prefixes)),
+            Series(name="TTFT, few prompts before", unit="ms", values=_ttft(few)),
+            Series(name="TTFT, ever more prompts before", unit="ms", values=_ttft(many)),
             Series(name="TTFT of a second question, ever deeper", unit="ms", values=_ttft(depths)),
         ),
     )
 
 
-def _by_prefixes(answers: Sequence[Answer]) -> Iterator[Figure]:
-    ttft, rate = _medians(answers, "ttft_ms"), _medians(answers, "rate")
-    for size in ttft:
-        yield told(f"TTFT of an unknown prompt, {size:,} asked before", ttft[size], "ms")
-    most, least = max(ttft), min(ttft)
-    name = f"{most:,} / {least:,}"
-    yield judged(f"same, {name}", _ratio(ttft, most, least), PREFIX_GOAL)
-    yield told(f"decode, {name} asked before", _ratio(rate, most, least))
+def _by_prefixes(pairs: Sequence[Pair]) -> Iterator[Figure]:
+    largest = max(pair.many.size for pair in pairs)
+    for size in dict.fromkeys(pair.many.size for pair in pairs):
+        group = _undisturbed([pair for pair in pairs if pair.many.size == size])
+        ttft = median(pair.many.ttft_ms / pair.few.ttft_ms for pair in group)
+        rate = median(pair.many.rate / pair.few.rate for pair in group)
+        yield told(
+            f"TTFT of an unknown prompt, {size:,} asked before",
+            median(pair.many.ttft_ms for pair in group),
+            "ms",
+        )
+        name = f"same / a few asked before, at {size:,}"
+        yield judged(name, ttft, PREFIX_GOAL) if size == largest else told(name, ttft)
+        yield told(f"decode / a few asked before, at {size:,}", rate)
+
+
+def _undisturbed(pairs: list[Pair]) -> list[Pair]:
+    """Without those beside which others computed, if that leaves any."""
+    return [pair for pair in pairs if pair.others < QUIET] or pairs
 
 
 def _by_depth(answers: Sequence[Answer]) -> Iterator[Figure]:

@@ -8,7 +8,7 @@ import pytest
 
 from bench import growth_cache, synthetic
 from bench.growth_queue import TURNS, Queue
-from bench.growth_verdict import Answer, Queued, judge
+from bench.growth_verdict import Answer, Pair, Queued, judge
 from bench.mixes import MIXES
 from bench.report import MET, MISSED, UNJUDGED, Figure
 from bench.shapes import SHAPES
@@ -26,13 +26,21 @@ def events(*pairs: tuple[int, float], clients: int = 1) -> list[Queued]:
     return [Queued(event="admit", waiting=size, clients=clients, us=us) for size, us in pairs]
 
 
-FEW = answers((1, 10), (1000, 11))
+def pairs(size: int, *ms: tuple[float, float], others: float = 0.0) -> list[Pair]:
+    return [
+        Pair(few=answers((size, few))[0], many=answers((size, many))[0], others=others)
+        for few, many in ms
+    ]
+
+
+FEW = [*pairs(10, (10, 10)), *pairs(1000, (10, 11))]
 SECOND = answers((64, 10), (4096, 30))
 SHORT = events((10, 50), (10_000, 60))
+TTFT = "same / a few asked before, at 1,000"
 
 
 def figures(
-    prefixes: Sequence[Answer] = FEW,
+    prefixes: Sequence[Pair] = FEW,
     depths: Sequence[Answer] = SECOND,
     queue: Sequence[Queued] = SHORT,
 ) -> dict[str, Figure]:
@@ -40,14 +48,20 @@ def figures(
     return {figure.name: figure for figure in found}
 
 
-def test_first_tokens_are_compared_by_their_medians() -> None:
-    lists = answers((1, 10), (1, 12), (1, 99), (10, 99), (1000, 15), (1000, 14), (1000, 1))
-    found = figures(lists)
-    assert found["TTFT of an unknown prompt, 1 asked before"].value == 12
-    assert found["same, 1,000 / 1"].value == pytest.approx(14 / 12)
-    assert found["same, 1,000 / 1"].verdict == MET
-    assert figures(answers((1, 10), (1000, 13)))["same, 1,000 / 1"].verdict == MISSED
+def test_first_tokens_are_compared_pair_by_pair() -> None:
+    found = figures([*pairs(10, (10, 99)), *pairs(1000, (10, 11), (100, 130), (50, 10))])
+    assert found[TTFT].value == 1.1
+    assert found[TTFT].verdict == MET
+    assert found["TTFT of an unknown prompt, 1,000 asked before"].value == 11
+    assert found["same / a few asked before, at 10"].verdict == UNJUDGED
+    assert figures(pairs(1000, (10, 13)))[TTFT].verdict == MISSED
     assert found["prompts of that kind the cache has room for"].value == 90
+
+
+def test_pairs_beside_which_others_computed_do_not_count() -> None:
+    disturbed = pairs(1000, (10, 90), (10, 90), (10, 90), others=0.5)
+    assert figures([*disturbed, *pairs(1000, (10, 11))])[TTFT].verdict == MET
+    assert figures(disturbed)[TTFT].verdict == MISSED
 
 
 def test_a_second_question_is_all_that_is_read_however_deep() -> None:
@@ -72,15 +86,6 @@ def test_a_cancel_may_look_at_every_request() -> None:
     ]
     name = "cancel, 20 waiting of as many clients / 10"
     assert figures(queue=queue)[name].verdict == UNJUDGED
-
-
-def test_nothing_measured_meets_no_goal() -> None:
-    assert (
-        figures([Answer(size=size, ttft_ms=0, read=20, rate=0) for size in (1, 1000)])[
-            "same, 1,000 / 1"
-        ].verdict
-        == MISSED
-    )
 
 
 @pytest.mark.parametrize(("waiting", "clients"), [(0, 1), (12, 1), (12, 5), (12, 0)])
@@ -110,12 +115,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_new_prompts_are_read_and_then_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(growth_cache, "PREFIXES", (1, 6))
+def test_new_prompts_are_read_by_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth_cache, "PREFIXES", (3, 8))
     found, room = growth_cache.by_prefixes()
-    assert [answer.size for answer in found] == [1, 1, 6, 6]
+    assert [pair.many.size for pair in found] == [3, 3, 8, 8]
     assert 30 < room < 60
-    assert all(answer.read > 40 for answer in found)
+    assert all(answer.read > 40 for pair in found for answer in (pair.few, pair.many))
 
 
 @pytest.mark.usefixtures("small")
