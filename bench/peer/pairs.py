@@ -30,12 +30,14 @@ class RatePair(Pair, frozen=True, kw_only=True):
 
     Attributes:
         pp_asked: An answer to a long prompt.
+        pp_cores: Cores that edged's child computed on meanwhile.
         tg_asked: A long answer to a short prompt.
         pp_bench: llama-bench's reading of as long a prompt.
         tg_bench: Its decoding of as many tokens.
     """
 
     pp_asked: Asked
+    pp_cores: float
     tg_asked: Asked
     pp_bench: BenchRow
     tg_bench: BenchRow

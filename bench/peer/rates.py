@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from bench.bare_process import cpu_s
 from bench.others import Others, wait_quiet
 from bench.peer.pairs import RatePair
 from bench.peer.programs import llama_bench
@@ -42,19 +43,25 @@ def _pair(edged: Edged, same: Same, number: int) -> RatePair:
         asked, rows = _ask(edged, number), _bench(same)
     else:
         rows, asked = _bench(same), _ask(edged, number)
+    long, cores, short = asked
     return RatePair(
         others=others.cores,
-        pp_asked=asked[0],
-        tg_asked=asked[1],
+        pp_asked=long,
+        pp_cores=cores,
+        tg_asked=short,
         pp_bench=bench_row(rows, prompt=PROMPT),
         tg_bench=bench_row(rows, gen=TOKENS),
     )
 
 
-def _ask(edged: Edged, seed: int) -> tuple[Asked, Asked]:
-    long = text(seed, PROMPT - turn_tokens())
+def _ask(edged: Edged, seed: int) -> tuple[Asked, float, Asked]:
+    """An answer to a long prompt, the cores that read it, and a long answer to a short one."""
+    worker = edged.daemon.children()[0].pid
+    before = cpu_s(worker)
+    long = edged.ask(text(seed, PROMPT - turn_tokens()), 1)
+    cores = (cpu_s(worker) - before) / (long.end_s - long.sent_s)
     # The first of these tokens ends the reading, so that as many are decoded as llama-bench does.
-    return edged.ask(long, 1), edged.ask(text(seed, SHORT_PROMPT), TOKENS + 1)
+    return long, cores, edged.ask(text(seed, SHORT_PROMPT), TOKENS + 1)
 
 
 def _bench(same: Same) -> tuple[BenchRow, ...]:

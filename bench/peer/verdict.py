@@ -24,6 +24,7 @@ SERVER_TTFT_GOAL: Final = "<= 1"
 ALONE_TTFT_GOAL: Final = "<= 1.1"
 DISK_GOAL: Final = "<= 200"  # ms beyond what memory may take
 ALONE_SHARE: Final = 1.1
+SPARED: Final = 0.8  # of the threads' time; what is lost at the ends of a prompt is less
 DISK: Final = "disk"  # what the daemon's log calls it
 KNOWN_OF_PROMPT: Final = 16  # tokens of the chat template that any two prompts begin with
 
@@ -76,6 +77,7 @@ def _rates(pairs: Sequence[RatePair]) -> tuple[Figure, ...]:
         *_spread("pp512", [p.pp_ratio for p in pairs]),
         told("pp512 by the reply's timings / llama-bench", median(p.pp_own_ratio for p in pairs)),
         told("pp512 over MQTT", median(p.pp_tps for p in pairs), "tok/s"),
+        told("cores that read over MQTT", median(pair.pp_cores for pair in pairs)),
         told("pp512 of llama-bench", median(p.pp_bench.tokens_per_second for p in pairs), "tok/s"),
     )
 
@@ -158,6 +160,10 @@ WRONGS: Final[tuple[tuple[str, Callable[[Measured], bool]], ...]] = (
             all(pair.others >= QUIET for pair in kind) and kind
             for kind in (m.rates, m.streams, m.warm, m.disk)
         ),
+    ),
+    (
+        "edged met a neighbour and computed on fewer threads than its peer",
+        lambda m: any(p.pp_cores < SPARED * p.pp_bench.n_threads for p in undisturbed(m.rates)),
     ),
     (
         "a prompt had not the length it was made for",

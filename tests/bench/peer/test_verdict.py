@@ -60,6 +60,7 @@ def row(*, prompt: int = 0, gen: int = 0, seconds: float = 1.0) -> BenchRow:
 def rate(pp_s: float = 5.12, tg_s: float = 4.0) -> RatePair:
     return RatePair(
         pp_asked=asked(pp_s, tokens=1, prompt=512, cached=0),
+        pp_cores=1.9,
         tg_asked=asked(span_s=tg_s, tokens=TOKENS, prompt=21, cached=0),
         pp_bench=row(prompt=512, seconds=5.12),
         tg_bench=row(gen=128, seconds=4.0),
@@ -218,6 +219,13 @@ def test_without_a_quiet_pair_the_busy_ones_count_and_that_is_told() -> None:
     found = measured(rates=(slow,))
     assert missed(found) == ["tg128 over MQTT / llama-bench"]
     assert "not to be trusted" in notes(found)[0]
+
+
+def test_fewer_threads_than_the_peers_are_told() -> None:
+    spared = msgspec.structs.replace(rate(pp_s=9.0), pp_cores=1.02)
+    found = measured(rates=(spared,))
+    assert figures(found)["cores that read over MQTT"].value == pytest.approx(1.02)
+    assert "fewer threads" in notes(found)[0]
 
 
 def test_a_prefix_read_again_is_told() -> None:
