@@ -11,7 +11,8 @@ from bench.asking import Asked
 from bench.peer.pairs import DiskPair, Measured, RatePair, StreamPair, WarmPair
 from bench.peer.reports import BenchRow, Timings
 from bench.peer.served import Served
-from bench.peer.verdict import judge, notes
+from bench.peer.verdict import judge
+from bench.peer.wrongs import notes
 from bench.tasks import Run
 
 if TYPE_CHECKING:
