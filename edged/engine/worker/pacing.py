@@ -10,8 +10,9 @@ from math import inf
 CHUNK_S = 5.0
 # Weight of the newest step; a few steps after a change of load the plan fits again.
 _NEWEST = 0.3
-# A rest of this share of a chunk is read along: a step for a few tokens costs a whole pass.
-_ALONG = 1.25
+# A rest of so many chunks is read at once: a larger step costs less a token than those before, on
+# a MoE less than half of what the short one of the warm-up did.
+_ALONG = 2.5
 
 
 class Pacing:

@@ -18,7 +18,8 @@ def test_alone_a_step_takes_about_as_long_as_one_may_wait() -> None:
     pacing = Pacing(512, 0.5, 2)
     pacing.observe(3.2, 32, 0)
     assert pacing.chunk(1000, 0) == int(CHUNK_S / 0.1)
-    assert pacing.chunk(60, 0) == 60, "a short rest is read along"
+    assert pacing.chunk(125, 0) == 125, "a rest is read at once"
+    assert pacing.chunk(126, 0) == 50
 
 
 def test_with_one_stream_nobody_waits_for_a_place() -> None:
