@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bench import synthetic
 from bench.direct import Direct
 from bench.notes import SIZE, Notebook, between
+from bench.others import Others
 from bench.report import Options, Result, run
 from bench.token_cost_verdict import LONG, SHORT, TAIL, Cost, judge
 from edged.engine.frames import Load, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bench.notes import Note
 
@@ -36,25 +38,41 @@ CHOICES: Final[dict[str, Mapping[str, float]]] = {
     },
 }
 PROMPT: Final = "The bathroom feels colder than this morning. Which window may be open?"
-# A letter that no merge joins is a token: as deep as the last ones of a long answer are.
-DEEP: Final = "z" * (LONG - TAIL // 2)
+# A letter that no merge joins is a token: as deep as the last ones of a long answer are, and as
+# with those each stream has a beginning of its own, so that decoding reads as much.
+DEEP: Final = tuple(letter + "z" * (LONG - TAIL // 2) for letter in "bcdf")
+SHALLOW: Final = (PROMPT,) * len(DEEP)
 
 
 def measure(options: Options) -> Result:
     """Microseconds of a token that are not llama_decode."""
     rounds = FULL_ROUNDS if options.full else ROUNDS
+    others = Others()
     costs = [
         cost
         for vocabulary in VOCABULARIES
         for streams in STREAMS
         for cost in _costs(vocabulary, streams, rounds)
     ]
-    return judge(costs, {"rounds": rounds, "threads": 1, "context": CONTEXT})
+    conditions: dict[str, str | float] = {
+        "rounds": rounds,
+        "threads": 1,
+        "context": CONTEXT,
+        "cores that others took": round(others.cores, 2),
+    }
+    return judge(costs, conditions)
 
 
 def _costs(vocabulary: str, streams: int, rounds: int) -> Iterator[Cost]:
     model = synthetic.cached(f"slight-{vocabulary}")
-    load = Load(path=str(model), n_ctx=CONTEXT, threads=1, threads_batch=1, streams=streams)
+    load = Load(
+        path=str(model),
+        n_ctx=CONTEXT,
+        threads=1,
+        threads_batch=1,
+        streams=streams,
+        prefix_tokens=streams * CONTEXT,
+    )
     with tempfile.NamedTemporaryFile(prefix="edged-bench-") as file:
         file.truncate(SIZE)
         with (
@@ -62,8 +80,8 @@ def _costs(vocabulary: str, streams: int, rounds: int) -> Iterator[Cost]:
             Direct(load, ("-m", "bench.timed_worker", file.name)) as worker,
         ):
             meter = Meter(worker, Notebook(page), vocabulary, streams)
-            for content in (PROMPT, DEEP):
-                meter.notes("greedy", content, SHORT)
+            for contents in (SHALLOW, DEEP):
+                meter.notes("greedy", contents, SHORT)
             for _ in range(rounds):
                 for choice in CHOICES:
                     yield from meter.costs(choice)
@@ -90,23 +108,28 @@ class Meter:
         half = SHORT_ANSWERS // 2
         # Half of the short answers on each side of the long one, for a load may rise or fall.
         short, deep = self._short(choice, half)
-        long = self.notes(choice, PROMPT, LONG)
+        long = self.notes(choice, SHALLOW, LONG)
         more_short, more_deep = self._short(choice, half)
         yield self._cost(choice, "short", short + more_short)
         yield self._cost(choice, "long", long)
         yield self._cost(choice, "late", long[-TAIL:])
         yield self._cost(choice, "deep", deep + more_deep)
 
-    def notes(self, choice: str, content: str, size: int) -> list[Note]:
+    def notes(self, choice: str, contents: Sequence[str], size: int) -> list[Note]:
         """Of answers of `size` tokens, one for each stream, side by side.
+
+        Args:
+            choice: Of CHOICES.
+            contents: The prompt of each stream.
+            size: Tokens.
 
         Raises:
             RuntimeError: An answer was shorter.
         """
         self._notebook.take()
-        turn = Message(role="user", content=content)
         fields = {**CHOICES[choice], "max_tokens": size}
-        asked = [self._worker.ask(turn, **fields) for _ in range(self._streams)]
+        turns = [Message(role="user", content=content) for content in contents[: self._streams]]
+        asked = [self._worker.ask(turn, **fields) for turn in turns]
         if any(done.completion_tokens != size for done in self._worker.answer(*asked)):
             message = "an answer ended before its limit"
             raise RuntimeError(message)
@@ -114,7 +137,7 @@ class Meter:
 
     def _short(self, choice: str, count: int) -> tuple[list[Note], list[Note]]:
         return (
-            [note for _ in range(count) for note in self.notes(choice, PROMPT, SHORT)],
+            [note for _ in range(count) for note in self.notes(choice, SHALLOW, SHORT)],
             [note for _ in range(count) for note in self.notes(choice, DEEP, SHORT)],
         )
 
@@ -126,6 +149,7 @@ class Meter:
             streams=self._streams,
             kind=kind,
             cpu_us=sum(note.cpu_ns for note in notes) / tokens / 1e3,
+            typical_us=median(note.cpu_ns for note in notes) / self._streams / 1e3,
             wall_us=sum(note.wall_ns for note in notes) / tokens / 1e3,
         )
 

@@ -40,6 +40,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
         streams: Answers side by side.
         kind: Of KINDS.
         cpu_us: CPU time of the worker's thread, in microseconds.
+        typical_us: The same of the middle step, which a passing load does not move.
         wall_us: Wall time.
     """
 
@@ -48,6 +49,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     streams: int
     kind: str
     cpu_us: float
+    typical_us: float
     wall_us: float
 
     @property
@@ -85,7 +87,9 @@ def _figures(group: Sequence[Cost]) -> Iterator[Figure]:
         yield judged(what, cost[kind], goal, "us") if goal else told(what, cost[kind], "us")
     wall = median(one.wall_us for one in group if one.kind == "long")
     yield told(f"{name}: same, wall time", wall, "us")
-    late, deep = cost["late"], cost["deep"]
+    late, deep = (
+        median(one.typical_us for one in group if one.kind == kind) for kind in ("late", "deep")
+    )
     ratio = late / deep if late is not None and deep else None
     yield judged(f"{name}: {NAMES['late']} / {NAMES['deep']}", ratio, FLAT_GOAL)
 

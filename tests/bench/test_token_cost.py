@@ -14,7 +14,7 @@ from bench.mixes import MIXES
 from bench.notes import SIZE, Note, Notebook, between
 from bench.shapes import SHAPES
 from bench.timed_worker import timed
-from bench.token_cost import CHOICES, DEEP, PROMPT, Meter
+from bench.token_cost import CHOICES, DEEP, SHALLOW, STREAMS, Meter
 from bench.token_cost_verdict import LONG
 from edged.engine.frames import Load, Message
 
@@ -74,20 +74,21 @@ def test_a_meter_reads_what_the_real_worker_noted(
     ):
         meter = Meter(worker, Notebook(page), "1k", streams)
         for choice in CHOICES:
-            taken = meter.notes(choice, PROMPT, 20)
+            taken = meter.notes(choice, SHALLOW, 20)
             assert len(taken) >= 20 - 4
             assert all(note.cpu_ns > 0 for note in taken)
         with pytest.raises(RuntimeError, match="ended before"):
-            meter.notes("greedy", PROMPT, 5000)
+            meter.notes("greedy", SHALLOW, 5000)
 
 
 def test_the_deep_prompt_is_a_token_a_letter(model: Path) -> None:
     load = Load(path=str(model), threads=1, threads_batch=1)
     with Direct(load) as worker:
-        words = Message(role="user", content=DEEP[:500])
+        words = Message(role="user", content=DEEP[0][:500])
         (done,) = worker.answer(worker.ask(words, max_tokens=1))
         assert 500 < done.prompt_tokens < 540
-    assert len(DEEP) < LONG
+    assert all(len(deep) < LONG for deep in DEEP)
+    assert len({deep[0] for deep in DEEP}) == len(DEEP) == max(STREAMS)
 
 
 def test_a_worker_that_cannot_load_is_no_bench(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_a_worker_that_cannot_load_is_no_bench(tmp_path: Path) -> None:
 def test_a_request_that_fails_is_told(model: Path) -> None:
     load = Load(path=str(model), n_ctx=256, threads=1, threads_batch=1)
     with Direct(load) as worker, pytest.raises(WorkerError, match="long"):
-        worker.answer(worker.ask(Message(role="user", content=DEEP)))
+        worker.answer(worker.ask(Message(role="user", content=DEEP[0])))
 
 
 def test_a_worker_that_is_gone_is_told_with_its_last_words(model: Path) -> None:

@@ -14,6 +14,7 @@ def costs(vocabulary: str = "1k", choice: str = "sampled", **us: float) -> list[
             streams=1,
             kind=kind,
             cpu_us=us.get(kind, 50.0),
+            typical_us=us.get(kind, 50.0),
             wall_us=2 * us.get(kind, 50.0),
         )
         for kind in KINDS
