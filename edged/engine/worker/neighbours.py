@@ -11,9 +11,10 @@ from typing import Final
 
 import msgspec
 
-# Of the time a thread wanted to run: a quiet board shows 0.01, one busy neighbour 0.2 to 0.5.
-BUSY_SHARE: Final = 0.10
-QUIET_SHARE: Final = 0.02
+# Of the time a thread wanted to run, on 2 cores with 2 threads: a quiet board shows 0.01, a stream
+# over MQTT to a client on the same board 0.06 to 0.10, one busy neighbour 0.46 to 0.49.
+BUSY_SHARE: Final = 0.25
+QUIET_SHARE: Final = 0.12
 FIRST_WAIT_S: Final = 4.0  # a neighbour that pauses for less has not gone
 LONGEST_WAIT_S: Final = 60.0  # a failed try costs a window of half a second: at most 1 %
 

@@ -17,7 +17,7 @@ from edged.engine.worker.neighbours import (
 )
 
 WINDOW_S = 0.5
-BUSY, MIDDLING, QUIET = 0.3, 0.05, 0.0
+BUSY, MIDDLING, QUIET = 0.3, 0.2, 0.0
 SHARES = st.floats(0, 1)
 THREADS = st.integers(1, 8)
 
