@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from bench.bare_process import cpu_s
@@ -11,6 +10,7 @@ from bench.peer.pairs import RatePair
 from bench.peer.programs import llama_bench
 from bench.peer.prompts import text, turn_tokens
 from bench.peer.reports import bench_row
+from bench.peer.rounds import rounds
 from bench.peer.serving import Edged, config
 
 if TYPE_CHECKING:
@@ -20,19 +20,16 @@ if TYPE_CHECKING:
 
 PROMPT: Final = 512
 TOKENS: Final = 128
-PAIRS: Final = 3  # at least
+PAIRS: Final = 2
 SHORT_PROMPT: Final = 4  # tokens before those of the template; llama-bench begins with none
 WARM_SEED: Final = 1_000_000
 
 
-def measure(port: int, same: Same, until_s: float) -> tuple[RatePair, ...]:
-    """Pairs until a monotonic second, and at least PAIRS of them."""
+def measure(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
+    """As many pairs as there is time for, and at least PAIRS."""
     with Edged(port, config(same, streams=1)) as edged:
         _ask(edged, WARM_SEED)
-        pairs: list[RatePair] = []
-        while len(pairs) < PAIRS or time.monotonic() < until_s:
-            pairs.append(_pair(edged, same, len(pairs)))
-    return tuple(pairs)
+        return tuple(_pair(edged, same, number) for number in rounds(seconds, PAIRS))
 
 
 def _pair(edged: Edged, same: Same, number: int) -> RatePair:

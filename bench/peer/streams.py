@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from bench.others import Others, wait_quiet
 from bench.peer.pairs import StreamPair
 from bench.peer.prompts import text, turn_tokens
+from bench.peer.rounds import rounds
 from bench.peer.server import ServerProcess
 from bench.peer.serving import Edged, config
 from bench.tasks import render
@@ -18,22 +19,25 @@ COUNTS: Final = (4, 8)
 PROMPT: Final = 48
 TOKENS: Final = 64
 WARM_TOKENS: Final = 8
+WARM_ROUND: Final = 100_000
+PAIRS: Final = 1
 
 
-def measure(port: int, same: Same, rounds: int) -> tuple[StreamPair, ...]:
-    """`rounds` pairs for each number of streams."""
-    return tuple(pair for count in COUNTS for pair in _measure(port, same, count, rounds))
+def measure(port: int, same: Same, seconds: float) -> tuple[StreamPair, ...]:
+    """As many pairs for each number of streams as there is time for."""
+    each_s = seconds / len(COUNTS)
+    return tuple(pair for count in COUNTS for pair in _measure(port, same, count, each_s))
 
 
-def _measure(port: int, same: Same, count: int, rounds: int) -> list[StreamPair]:
+def _measure(port: int, same: Same, count: int, seconds: float) -> list[StreamPair]:
     with (
         ServerProcess(same, count) as server,
         Edged(port, config(same, streams=count)) as edged,
     ):
-        _pair(edged, server, _prompts(count, rounds), WARM_TOKENS, edged_first=True)
+        _pair(edged, server, _prompts(count, WARM_ROUND), WARM_TOKENS, edged_first=True)
         return [
             _pair(edged, server, _prompts(count, number), TOKENS, edged_first=number % 2 == 1)
-            for number in range(rounds)
+            for number in rounds(seconds, PAIRS)
         ]
 
 

@@ -10,6 +10,7 @@ from bench.bare_process import BareProcess
 from bench.others import Others, wait_quiet
 from bench.peer.pairs import DiskPair, WarmPair
 from bench.peer.prompts import count, text
+from bench.peer.rounds import rounds
 from bench.peer.server import ServerProcess
 from bench.peer.serving import Edged, config
 from bench.tasks import Run, Settings, Task, render, render_system
@@ -25,6 +26,9 @@ TOKENS: Final = 2  # the second one shows that the first was not held back
 PERSONA: Final = "house"
 PREFIX_SEED: Final = 7
 RESTART_SEED: Final = 500_000
+FIRST_SEED: Final = 100_000
+QUESTIONS: Final = 3
+RESTARTS: Final = 1
 PERSONA_TIMEOUT_S: Final = 120.0
 POLL_S: Final = 0.05
 READY: Final = "persona ready"  # what the daemon's log calls it
@@ -42,9 +46,9 @@ def question(seed: int) -> str:
 
 
 def measure(
-    port: int, same: Same, rounds: int, restarts: int
+    port: int, same: Same, seconds: float
 ) -> tuple[tuple[WarmPair, ...], tuple[DiskPair, ...]]:
-    """`rounds` questions to all who know the prefix, then `restarts` of the daemon."""
+    """Questions to all who know the prefix, then restarts of the daemon, each half of the time."""
     settings = Settings(threads=same.threads, context=same.context, chunk=same.batch)
     with (
         tempfile.TemporaryDirectory(prefix="edged-bench-") as cache,
@@ -53,9 +57,10 @@ def measure(
         Edged(port, config(same, streams=1), _persona(cache)) as edged,
     ):
         _wait_persona(edged)
-        _warm(edged, server, bare, rounds)
-        warm = tuple(_warm(edged, server, bare, number) for number in range(rounds))
-        disk = tuple(_restart(edged, bare, number) for number in range(restarts))
+        _warm(edged, server, bare, FIRST_SEED)
+        each_s = seconds / 2
+        warm = tuple(_warm(edged, server, bare, number) for number in rounds(each_s, QUESTIONS))
+        disk = tuple(_restart(edged, bare, number) for number in rounds(each_s, RESTARTS))
     return warm, disk
 
 
