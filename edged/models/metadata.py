@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from math import isfinite
 from typing import Any
 
 import msgspec
 
 from edged.models.cursor import FLOAT32, INT32, STRING, UINT32, Array, bad
+from edged.models.keys import Keys, text
+from edged.models.states import attends, state
 
 MAX_BLOCKS = 512  # llama.cpp's LLAMA_MAX_LAYERS; at 0, 1000 and 2^31 it aborts or writes outside
 MAX_EMBEDDING = 1 << 18  # the largest models have 16,384
 MAX_CONTEXT = 1 << 27  # the longest claims are 10 million
-MAX_HEADS = 4096  # the largest models have 128
 MAX_EXPERTS = 512  # llama.cpp's LLAMA_MAX_EXPERTS
-MAX_TEXT = 256  # characters of a name; more is not shown anywhere
 
 _ARCHITECTURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOKENS = "tokenizer.ggml.tokens"
@@ -40,6 +39,8 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True):
         expert_count: Experts of each block; 0 in a dense model.
         expert_used_count: Those that work on each token.
         chat_template: Jinja source, untrusted; None if there is none.
+        recurrent: Whether each block keeps a state of its own, as Mamba's and linear attention do.
+        state_width: Numbers of 4 bytes that such a block keeps of a sequence.
     """
 
     architecture: str
@@ -55,89 +56,49 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True):
     expert_count: int
     expert_used_count: int
     chat_template: str | None
+    recurrent: tuple[bool, ...] = ()
+    state_width: int = 0
 
 
 def geometry(values: dict[str, Any]) -> Geometry:
     """Read and check what the keys say; raises `Bad`."""
-    architecture = _text(values, "general.architecture") or ""
+    architecture = text(values, "general.architecture") or ""
     if not _ARCHITECTURE.fullmatch(architecture):
         bad("general.architecture is missing or no name")
     if values.get("split.count", 0) not in {0, 1}:
         bad("one part of several; join them with llama-gguf-split --merge")
-    own = _Own(values, architecture)
+    own = Keys(values, architecture)
     blocks = own.number("block_count", 1, MAX_BLOCKS)
     embedding = own.number("embedding_length", 1, MAX_EMBEDDING)
     heads = own.per_block("attention.head_count", blocks, (0,) * blocks)
     heads_kv = own.per_block("attention.head_count_kv", blocks, heads)
     width = embedding // max(heads) if max(heads) else 0
+    kept = state(own, architecture, heads, heads_kv, embedding)
     experts = own.number("expert_count", 0, MAX_EXPERTS, 0)
     own.epsilons()
     return Geometry(
         architecture=architecture,
-        name=_text(values, "general.name"),
+        name=text(values, "general.name"),
         n_ctx_train=own.number("context_length", 1, MAX_CONTEXT),
         block_count=blocks,
         embedding_length=embedding,
         head_counts=heads,
-        head_counts_kv=heads_kv,
+        head_counts_kv=tuple(attends(kept, architecture, heads_kv, _idle(own, blocks))),
         key_length=own.number("attention.key_length", 0, MAX_EMBEDDING, width),
         value_length=own.number("attention.value_length", 0, MAX_EMBEDDING, width),
         n_vocab=_vocabulary(values),
         expert_count=experts,
         expert_used_count=own.number("expert_used_count", min(1, experts), experts, 0),
-        chat_template=_text(values, "tokenizer.chat_template", None),
+        chat_template=text(values, "tokenizer.chat_template", None),
+        recurrent=kept.blocks,
+        state_width=kept.width,
     )
 
 
-class _Own:
-    """The keys of one architecture."""
-
-    def __init__(self, values: dict[str, Any], architecture: str) -> None:
-        self._values = values
-        self._prefix = architecture
-
-    def number(self, key: str, least: int, most: int, default: int | None = None) -> int:
-        """A whole number within bounds, or `default` where one is given and the key is not."""
-        full = f"{self._prefix}.{key}"
-        value = self._values.get(full, default)
-        if value is None:
-            bad(f"{full} is missing")
-        return _within(full, value, least, most)
-
-    def per_block(self, key: str, blocks: int, default: tuple[int, ...]) -> tuple[int, ...]:
-        """Heads of each block: one number for all, or an array."""
-        full = f"{self._prefix}.{key}"
-        value = self._values.get(full)
-        if value is None:
-            return default
-        if not isinstance(value, Array):
-            return (_within(full, value, 0, MAX_HEADS),) * blocks
-        if value.length != blocks:
-            bad(f"{full} has {value.length} elements for {blocks} blocks")
-        return tuple(_within(full, heads, 0, MAX_HEADS) for heads in value.values)
-
-    def epsilons(self) -> None:
-        """The norms divide by their root, so they are above zero."""
-        for key in ("layer_norm_rms_epsilon", "layer_norm_epsilon"):
-            full = f"{self._prefix}.attention.{key}"
-            value = self._values.get(full, 1.0)
-            if not isinstance(value, float) or not isfinite(value) or value <= 0:
-                bad(f"{full} is not a number above zero")
-
-
-def _within(key: str, value: object, least: int, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        bad(f"{key} is no whole number")
-    if not least <= value <= most:
-        bad(f"{key} is {value}; {least} to {most} are possible")
-    return value
-
-
-def _text(values: dict[str, Any], key: str, most: int | None = MAX_TEXT) -> str | None:
-    value = values.get(key)
-    if value is not None and not isinstance(value, str):
-        bad(f"{key} is no text")
-    return value if value is None or most is None else value[:most]
+def _idle(own: Keys, blocks: int) -> int:
+    """Blocks at the end without a cache of their own."""
+    further = own.number("nextn_predict_layers", 0, blocks - 1, 0)
+    return max(further, own.number("attention.shared_kv_layers", 0, blocks - 1, 0))
 
 
 def _vocabulary(values: dict[str, Any]) -> int:
