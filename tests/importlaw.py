@@ -13,9 +13,24 @@ MAX_LINES = 400
 
 ROOMS = ("serving", "engine", "mqtt", "models", "telemetry", "thermal")
 # where rooms meet
-ROOTS = ("edged/daemon/*", "edged/daemon.py", "edged/cli*.py", "edged/demo.py", "edged/client/*")
+ROOTS = (
+    "edged/daemon/*",
+    "edged/daemon.py",
+    "edged/cli*.py",
+    "edged/demo.py",
+    "edged/client/*",
+    "edged/verbs/*",
+)
 # what any room may use
-COMMON = ("edged.errors", "edged.clock", "edged.config", "edged.settings", "edged.files")
+COMMON = (
+    "edged.errors",
+    "edged.clock",
+    "edged.config",
+    "edged.settings",
+    "edged.files",
+    "edged.sections",
+    "edged.yamltree",
+)
 # what one file may import of edged; the first pattern that fits decides
 ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
     *((pattern, ("edged",)) for pattern in ROOTS),
@@ -27,7 +42,17 @@ ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("edged/__init__.py", ()),
     ("edged/__main__.py", ("edged.cli",)),
     ("edged/configrules.py", ("edged.settings",)),
-    ("edged/config.py", ("edged.errors", "edged.settings", "edged.configrules", "edged.yamltree")),
+    ("edged/sections.py", ("edged.yamltree",)),
+    (
+        "edged/config.py",
+        (
+            "edged.errors",
+            "edged.settings",
+            "edged.configrules",
+            "edged.sections",
+            "edged.yamltree",
+        ),
+    ),
     ("edged/files.py", ("edged.errors",)),
     ("edged/password.py", ("edged.errors", "edged.files")),
     ("edged/engine/frames.py", ()),
@@ -52,13 +77,14 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "yaml": ("edged/yamltree.py",),
     "sqlite3": ("edged/serving/ledger.py",),
     "systemd": ("edged/telemetry/*",),
-    "rich": ("edged/client/*", "edged/demo.py", "edged/cli*.py"),
+    "rich": ("edged/client/*", "edged/demo.py", "edged/cli*.py", "edged/verbs/*"),
 }
 PURE = (
     "edged/config.py",
     "edged/configrules.py",
     "edged/errors.py",
     "edged/health.py",
+    "edged/sections.py",
     "edged/settings.py",
     "edged/yamltree.py",
     "edged/client/render.py",
@@ -90,6 +116,7 @@ PURE = (
     "edged/models/gguf.py",
     "edged/models/keys.py",
     "edged/models/metadata.py",
+    "edged/models/procfiles.py",
     "edged/models/repacking.py",
     "edged/models/states.py",
     "edged/mqtt/failure.py",

@@ -10,8 +10,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edged.config import (
-    MAX_PROBLEMS,
-    MAX_SHOWN,
     Config,
     MqttConfig,
     PersonaConfig,
@@ -25,6 +23,7 @@ from edged.config import (
 )
 from edged.configrules import rules
 from edged.errors import ConfigError
+from edged.sections import MAX_PROBLEMS, MAX_SHOWN
 from edged.yamltree import MAX_BYTES
 
 PACKAGED = Path(__file__).parents[1] / "config" / "edged.yaml"

@@ -22,7 +22,7 @@ class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
         ram_bytes: All of it.
         available_bytes: MemAvailable: what can be had without swapping.
         cgroup_limit_bytes: The least limit of the control groups we are in.
-        cgroup_used_bytes: What is charged to that group now.
+        cgroup_used_bytes: What is charged to that group now, without pages of files.
         page_bytes: Of memory.
         kernel: Its release.
         governor: Of cpufreq.
@@ -32,7 +32,7 @@ class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
         free_bytes: Room in the models directory.
         swap_bytes: Swap that is not zram.
         zram_bytes: Swap in compressed memory.
-        cooler: Whether a fan is there.
+        cooler: Whether a fan is there that the kernel knows of.
     """
 
     board: str | None = None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Kind = Literal["KQ", "IQ", "other"]
 
@@ -34,6 +37,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
         pp: tok/s of prefill, 512 tokens.
         context: Tokens of context at which it was measured; None: not told, taken as empty.
         threads: Of decode.
+        slope: Seconds that each token of context adds to a decoded token.
         source: Who says so.
     """
 
@@ -44,6 +48,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     pp: float | None = None
     context: int | None = None
     threads: int | None = None
+    slope: float | None = None
     source: str
 
 
@@ -95,6 +100,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         active: Weights that work on a token; fewer than `parameters` in a mixture of experts.
         kv_bytes_per_token: Of f16 keys and values over all blocks; None: only the header tells.
         context: Tokens it was trained for.
+        fallback: It serves when nothing else can, and is not chosen for its speed.
         variants: In the catalogue's order.
     """
 
@@ -106,6 +112,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     active: int | None = None
     kv_bytes_per_token: int | None = None
     context: int | None = None
+    fallback: bool = False
     variants: tuple[Variant, ...] = ()
 
 
@@ -113,6 +120,12 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """Families in order of preference."""
 
     families: tuple[Family, ...] = ()
+
+    def ordered(self, first: Sequence[str]) -> Catalogue:
+        """The same with these families first, in that order; names of none are passed over."""
+        known = {family.id: family for family in self.families}
+        front = [known.pop(name) for name in dict.fromkeys(first) if name in known]
+        return Catalogue(families=(*front, *known.values()))
 
     def variant(self, name: str) -> Variant | None:
         """The variant of that id or file name."""
