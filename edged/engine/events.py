@@ -13,6 +13,7 @@ from edged.engine.frames import (
     Learned,
     Load,
     Loading,
+    Measured,
     Prefill,
     Ready,
     Saved,
@@ -65,4 +66,6 @@ class EngineDied(msgspec.Struct, frozen=True, kw_only=True):
     retry_in: float | None
 
 
-EngineEvent = EngineUp | EngineDied | Loading | Prefill | Delta | Done | Failed | Learned | Saved
+EngineEvent = (
+    EngineUp | EngineDied | Loading | Prefill | Delta | Done | Failed | Learned | Saved | Measured
+)

@@ -24,8 +24,10 @@ Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 KvType = Literal["f16", "q8_0"]
 # A Pi 5 has four cores; more streams than this only share out what one could have.
 MAX_STREAMS = 16
-# Keys of errands (Learn, Restore, Save, Unlearn) begin so.
+# Keys of errands for prefixes (Learn, Restore, Save, Unlearn) begin so, and those of Measure so.
 ERRAND = "prefix/"
+MEASURE = "measure/"
+MAX_REPEAT = 64
 
 
 class Frame(
@@ -143,6 +145,30 @@ class Unlearn(Frame, frozen=True):
     """To the child: this is no longer to be kept. Unknown keys are ignored; no answer."""
 
     key: Key
+
+
+class Measure(Frame, frozen=True):
+    """To the child: time made-up tokens while nothing else runs, as llama-bench does.
+
+    The answer is Measured; or Failed, with the code `interrupted` as soon as a request comes, and
+    `too_deep` if the context has no room. Prefill tells how far it is.
+
+    Attributes:
+        depth: Tokens that stand in the context before each of the timed ones.
+        pp: Tokens to read, in steps of n_batch; 0 leaves it out.
+        tg: Tokens to decode behind the same depth; 0 leaves it out.
+        repeat: How often each is timed.
+        threads: Of decode, whatever neighbours want; 0 is what Pace or Load says.
+        threads_batch: Of prefill; 0 as above.
+    """
+
+    key: Key
+    depth: Tokens = 0
+    pp: Tokens = 0
+    tg: Tokens = 0
+    repeat: Annotated[int, Meta(ge=1, le=MAX_REPEAT)] = 1
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0
+    threads_batch: Annotated[int, Meta(ge=0, le=64)] = 0
 
 
 class Cancel(Frame, frozen=True):
@@ -285,14 +311,42 @@ class Saved(Frame, frozen=True):
     size: Size
 
 
+class Measured(Frame, frozen=True):
+    """From the child: wall time of all `pp` and of all `tg` tokens, for each repetition.
+
+    The first one of a size that was not computed before pays for what is made once.
+    """
+
+    key: Key
+    pp_ms: Annotated[tuple[Milliseconds, ...], Meta(max_length=MAX_REPEAT)] = ()
+    tg_ms: Annotated[tuple[Milliseconds, ...], Meta(max_length=MAX_REPEAT)] = ()
+
+
 class Beat(Frame, frozen=True):
     """From the child: native code is computing though there is nothing to show yet."""
 
 
-ToChild = Load | Generate | Cancel | Pace | Learn | Restore | Save | Unlearn | Quit
-FromChild = Loading | Ready | LoadFailed | Prefill | Delta | Done | Failed | Learned | Saved | Beat
+ToChild = Load | Generate | Cancel | Pace | Learn | Restore | Save | Unlearn | Measure | Quit
+FromChild = (
+    Loading
+    | Ready
+    | LoadFailed
+    | Prefill
+    | Delta
+    | Done
+    | Failed
+    | Learned
+    | Saved
+    | Measured
+    | Beat
+)
 
 
 def is_errand(key: str) -> bool:
-    """Whether an errand has this key; that of a request holds U+001F, whoever its client is."""
+    """Whether an errand for a prefix has this key; that of a request always holds U+001F."""
     return key.startswith(ERRAND) and "\x1f" not in key
+
+
+def is_measure(key: str) -> bool:
+    """Whether a Measure has this key; see `is_errand`."""
+    return key.startswith(MEASURE) and "\x1f" not in key

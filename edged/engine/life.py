@@ -27,6 +27,7 @@ from edged.engine.frames import (
     Load,
     LoadFailed,
     Loading,
+    Measured,
     Prefill,
     Quit,
     Ready,
@@ -51,8 +52,8 @@ LAST_CALL_S = 0.2
 EXPECTED = MappingProxyType(
     {
         State.STARTING: (Loading, Ready, LoadFailed, Beat),
-        State.READY: (Prefill, Failed, Learned, Saved, Beat),
-        State.BUSY: (Prefill, Delta, Done, Failed, Learned, Saved, Beat),
+        State.READY: (Prefill, Failed, Learned, Saved, Measured, Beat),
+        State.BUSY: (Prefill, Delta, Done, Failed, Learned, Saved, Measured, Beat),
     }
 )
 
@@ -159,7 +160,7 @@ class Life:
             self._watch()
 
     def errand(self, key: str, data: bytes) -> None:
-        """Start an errand with an encoded Learn, Restore or Save; the state stays as it is."""
+        """Start an errand with an encoded Learn, Restore, Save or Measure; the state stays."""
         self._set_out()
         self._work.send(key)
         self.send(data)

@@ -19,12 +19,14 @@ from edged.engine.frames import (
     Generate,
     Learn,
     Load,
+    Measure,
     Message,
     Pace,
     Restore,
     Save,
     Unlearn,
     is_errand,
+    is_measure,
 )
 from edged.engine.life import Life, Timeouts
 from edged.engine.lifecycle import ALIVE, Lifecycle, Policy, State, Trigger
@@ -139,7 +141,8 @@ class Supervisor:
     def learn(self, key: str, messages: tuple[Message, ...]) -> None:
         """Let the child read a prefix while it is idle, and keep it.
 
-        Each errand (learn, restore, save) is answered once: Learned, Saved or Failed is posted.
+        Each errand (learn, restore, save, measure) is answered once: Learned, Saved, Measured or
+        Failed is posted.
         If the child dies, they are forgotten; the next EngineUp is the time to begin anew.
 
         Raises:
@@ -178,6 +181,14 @@ class Supervisor:
         if self._life is not None and self.state in SERVING:
             self._life.send(data)
 
+    def measure(self, measure: Measure) -> None:
+        """Time made-up tokens while the child is idle; Measured or Failed is posted.
+
+        Raises:
+            ValueError: A field is out of its range or the key is not one of a measurement.
+        """
+        self._errand(measure)
+
     def pace(self, pace: Pace) -> None:
         """Compute like this from the next token on, also after a restart.
 
@@ -198,7 +209,7 @@ class Supervisor:
         self._lifecycle.rearm()
         self._wake.set()
 
-    def _errand(self, frame: Learn | Restore | Save, fd: int | None = None) -> None:
+    def _errand(self, frame: Learn | Restore | Save | Measure, fd: int | None = None) -> None:
         data = _errand_bytes(frame)
         if (life := self._serving(frame.key)) is None:
             return
@@ -253,8 +264,9 @@ class Supervisor:
             self._log(logging.DEBUG, line)
 
 
-def _errand_bytes(frame: Learn | Restore | Save | Unlearn) -> bytes:
-    if not is_errand(frame.key):
+def _errand_bytes(frame: Learn | Restore | Save | Unlearn | Measure) -> bytes:
+    known = is_measure if isinstance(frame, Measure) else is_errand
+    if not known(frame.key):
         message = f"{frame.key!r} is no key of an errand"
         raise ValueError(message)
     return encode_checked(frame)

@@ -1,4 +1,4 @@
-"""What the child was asked to do and has not answered: runs, and errands for prefixes."""
+"""What the child was asked to do and has not answered: runs, and errands beside them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from edged.engine.events import LostRun
-from edged.engine.frames import Delta, Done, Failed, Learned, Prefill, Saved
+from edged.engine.frames import Delta, Done, Failed, Learned, Measured, Prefill, Saved
 from edged.errors import FrameError
 
 if TYPE_CHECKING:
     from edged.engine.events import During
 
-News = Prefill | Delta | Done | Failed | Learned | Saved
+News = Prefill | Delta | Done | Failed | Learned | Saved | Measured
 
 
 class Run(msgspec.Struct, eq=False):
@@ -103,7 +103,7 @@ class Work:
                 run.tokens += frame.tokens
             case Done() | Failed():
                 del self._runs[frame.key]
-        return not isinstance(frame, Learned | Saved)
+        return not isinstance(frame, Learned | Saved | Measured)
 
     def _take_errand(self, frame: News) -> bool:
         if frame.key not in self._errands or isinstance(frame, Delta | Done):

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from edged.engine import codec, frames
 from edged.engine.worker import guard
 from edged.engine.worker.channel import BEAT_S, Channel
-from tests.engine.fake_errands import Errands
+from tests.engine.fake_errands import Errands, Stopwatch
 from tests.engine.fake_script import Fault, Script
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class FakeEngine:
         self._load: frames.Load | None = None
         self._streams = 1
         self._runs: dict[str, Run] = {}
-        self._errands = Errands(channel, side, self._read_lesson, script.n_ctx)
+        stopwatch = Stopwatch(channel, self._repeat, script.n_ctx, script.speeds)
+        self._errands = Errands(channel, side, self._read_lesson, script.n_ctx, stopwatch)
 
     def run(self) -> None:
         while self._load is None:
@@ -98,7 +99,13 @@ class FakeEngine:
                 sys.exit(0)
             case frames.Cancel(key=key) if key in self._runs and not self._script.ignore_cancel:
                 self._runs[key].cancelled = True
-            case frames.Learn() | frames.Restore() | frames.Save() | frames.Unlearn():
+            case (
+                frames.Learn()
+                | frames.Restore()
+                | frames.Save()
+                | frames.Unlearn()
+                | frames.Measure()
+            ):
                 self._errands.pending.append(frame)
             case _:
                 pass
@@ -199,6 +206,10 @@ class FakeEngine:
     def _read_lesson(self, chunk: int, chunks: int, text: str) -> None:
         self._fault("learn", chunk, text)
         self._sleep(self._script.learn_ms / chunks / 1e3)
+
+    def _repeat(self) -> None:
+        self._fault("measure", 0)
+        self._sleep(self._script.measure_ms / 1e3)
 
     def _fail(self, key: str, code: str, message: str) -> None:
         self._channel.send(frames.Failed(key=key, code=code, message=message))

@@ -15,9 +15,74 @@ if TYPE_CHECKING:
 
     from edged.engine.worker.channel import Channel
 
-Errand = frames.Learn | frames.Restore | frames.Save | frames.Unlearn
+Errand = frames.Learn | frames.Restore | frames.Save | frames.Unlearn | frames.Measure
 CHUNKS = 2
 ENDED = object()
+
+
+class Stopwatch:
+    """Tells the speeds of the script, one repetition after the other.
+
+    Args:
+        channel: Where results go.
+        sleep: Spends the time of one repetition.
+        limit: Tokens of the context.
+        speeds: Tok/s of decode with 1, 2 .. threads; prefill is ten times as fast.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        sleep: Callable[[], None],
+        limit: int,
+        speeds: tuple[float, ...],
+    ) -> None:
+        self._channel = channel
+        self._sleep = sleep
+        self._limit = limit
+        self._speeds = speeds
+        self.threads = (1, 1)
+        self._done = 0
+        self._begun = False
+
+    def advance(self, measure: frames.Measure, *, alone: bool) -> bool:
+        """One repetition; True if that was the last one or it was given up."""
+        if not alone and self._begun:
+            return self._fail(measure, "interrupted", "a request came")
+        if not alone:
+            return False
+        tokens = measure.depth + max(measure.pp, measure.tg)
+        if tokens > self._limit:
+            return self._fail(measure, "too_deep", f"{tokens} tokens")
+        self._begun = True
+        self._sleep()
+        self._done += 1
+        if self._done < measure.repeat:
+            return False
+        self._begun, self._done = False, 0
+        self._channel.send(self._measured(measure))
+        return True
+
+    def _measured(self, measure: frames.Measure) -> frames.Measured:
+        threads = measure.threads or self.threads[0]
+        threads_batch = measure.threads_batch or self.threads[1]
+        slower = 1.0 + measure.depth / 4096
+        return frames.Measured(
+            key=measure.key,
+            pp_ms=self._ms(measure.pp, measure.repeat, 10.0 * self._speed(threads_batch)),
+            tg_ms=self._ms(measure.tg, measure.repeat, self._speed(threads) / slower),
+        )
+
+    def _speed(self, threads: int) -> float:
+        return self._speeds[min(threads, len(self._speeds)) - 1]
+
+    def _ms(self, tokens: int, repeat: int, speed: float) -> tuple[float, ...]:
+        return (tokens / speed * 1e3,) * repeat if tokens else ()
+
+    def _fail(self, measure: frames.Measure, code: str, message: str) -> bool:
+        self._begun, self._done = False, 0
+        self._channel.send(frames.Failed(key=measure.key, code=code, message=message))
+        return True
 
 
 class Errands:
@@ -28,6 +93,7 @@ class Errands:
         side: Where descriptors come from.
         read: Spends the time of one chunk of a lesson: its number, their count, the text.
         limit: Words a prefix must be shorter than.
+        stopwatch: Measures.
     """
 
     def __init__(
@@ -36,11 +102,13 @@ class Errands:
         side: socket.socket,
         read: Callable[[int, int, str], None],
         limit: int,
+        stopwatch: Stopwatch,
     ) -> None:
         self._channel = channel
         self._side = side
         self._read = read
         self._limit = limit
+        self._stopwatch = stopwatch
         self._learnt: dict[str, list[str]] = {}
         self._lesson: Iterator[None] | None = None
         self.pending: deque[Errand] = deque()
@@ -54,6 +122,10 @@ class Errands:
         """Do what takes no time, or one chunk of a lesson if nothing runs."""
         while self.pending:
             errand = self.pending[0]
+            if isinstance(errand, frames.Measure):
+                if self._stopwatch.advance(errand, alone=alone):
+                    self.pending.popleft()
+                return
             if isinstance(errand, frames.Learn):
                 if alone:
                     self._advance(errand)

@@ -18,7 +18,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
         match: Only for a prompt that contains this.
     """
 
-    at: Literal["load", "idle", "prefill", "decode", "learn"]
+    at: Literal["load", "idle", "prefill", "decode", "learn", "measure"]
     do: Literal[
         "signal",
         "exit",
@@ -51,6 +51,8 @@ class Script(msgspec.Struct, forbid_unknown_fields=True):
         answer: Instead of the words of the last message.
         echo: Answer with the words of all messages.
         streams: 0 means as many as Load asks for, one if it leaves that open.
+        measure_ms: Of one repetition of a measurement.
+        speeds: Tok/s of decode that it tells, with 1, 2 .. threads.
         learn_ms: Of a prefix of which nothing is known.
     """
 
@@ -66,4 +68,6 @@ class Script(msgspec.Struct, forbid_unknown_fields=True):
     ignore_cancel: bool = False
     streams: int = 0
     learn_ms: float = 0.0
+    measure_ms: float = 0.0
+    speeds: tuple[float, ...] = (100.0,)
     faults: tuple[Fault, ...] = ()

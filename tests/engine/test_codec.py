@@ -23,6 +23,8 @@ from edged.engine.frames import (
     Load,
     LoadFailed,
     Loading,
+    Measure,
+    Measured,
     Message,
     Pace,
     Prefill,
@@ -48,6 +50,7 @@ TO_CHILD: list[frames.ToChild] = [
     Restore(key="p", messages=HI, offset=4096, size=1 << 30),
     Save(key="p"),
     Unlearn(key="p"),
+    Measure(key="m", depth=4096, pp=512, tg=128, repeat=64, threads=4, threads_batch=0),
     Quit(),
 ]
 FROM_CHILD: list[frames.FromChild] = [
@@ -78,6 +81,7 @@ FROM_CHILD: list[frames.FromChild] = [
     Failed(key="k", code="c", message="m"),
     Learned(key="p", tokens=1000, cached=0, state_bytes=52_200_000, read_ms=9e4),
     Saved(key="p", size=52_200_000),
+    Measured(key="m", pp_ms=(1.0, 2.0), tg_ms=()),
     Beat(),
 ]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edged.engine.frames import is_errand
+from edged.engine.frames import is_errand, is_measure
 from edged.serving.request import Message, Request
 
 
@@ -12,14 +12,18 @@ def request_key(client: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("key", "errand"),
+    ("key", "errand", "measure"),
     [
-        ("prefix/butler", True),
-        ("butler", False),
-        (request_key(""), False),
+        ("prefix/butler", True, False),
+        ("measure/pp", False, True),
+        ("butler", False, False),
+        (request_key(""), False, False),
         # A client without a name is known by its reply topic.
-        (request_key("prefix/butler"), False),
+        (request_key("prefix/butler"), False, False),
+        (request_key("measure/pp"), False, False),
     ],
 )
-def test_keys_of_errands_and_requests_are_never_confused(key: str, errand: bool) -> None:
-    assert is_errand(key) is errand
+def test_keys_of_errands_and_requests_are_never_confused(
+    key: str, errand: bool, measure: bool
+) -> None:
+    assert (is_errand(key), is_measure(key)) == (errand, measure)

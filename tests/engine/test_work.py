@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edged.engine.events import LostRun
-from edged.engine.frames import Delta, Done, Failed, Learned, Prefill, Saved
+from edged.engine.frames import Delta, Done, Failed, Learned, Measured, Prefill, Saved
 from edged.engine.work import Work
 from edged.errors import FrameError
 
@@ -35,6 +35,10 @@ def learned(key: str) -> Learned:
 
 def saved(key: str) -> Saved:
     return Saved(key=key, size=9)
+
+
+def measured(key: str) -> Measured:
+    return Measured(key=key, tg_ms=(1.0,))
 
 
 def done(key: str) -> Done:
@@ -118,6 +122,8 @@ def test_several_errands_of_one_key_have_an_answer_each() -> None:
     work.take(prefill(ERRAND))
     work.take(learned(ERRAND))
     work.take(saved(ERRAND))
+    work.send("measure/tg")
+    work.take(measured("measure/tg"))
     assert not work
     with pytest.raises(FrameError, match="Saved for what does not run"):
         work.take(saved(ERRAND))
@@ -126,9 +132,10 @@ def test_several_errands_of_one_key_have_an_answer_each() -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        *(kind("x") for kind in (prefill, delta, done, failed, learned, saved)),
+        *(kind("x") for kind in (prefill, delta, done, failed, learned, saved, measured)),
         learned("a"),
         saved("a"),
+        measured("a"),
         delta(ERRAND),
         done(ERRAND),
     ],

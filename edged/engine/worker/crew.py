@@ -29,11 +29,24 @@ class Crew:
         self._schedstat = schedstat
         self._wanted = (threads, threads_batch)
         self._state = neighbours.State(configured=max(self._wanted))
+        self._held = False
 
     def set(self, threads: int, threads_batch: int) -> None:
         """At most so many, from the next step on."""
         self._wanted = (threads, threads_batch)
         self._state = neighbours.configure(self._state, max(self._wanted))
+        self._apply()
+
+    def exactly(self, threads: int, threads_batch: int) -> None:
+        """So many until `resume`, whatever the neighbours want; 0 is what `set` was given."""
+        threads, threads_batch = threads or self._wanted[0], threads_batch or self._wanted[1]
+        self._held = True
+        self._context.set_threads(threads, threads_batch)
+
+    def resume(self) -> None:
+        """As before `exactly`; what the neighbours did meanwhile is not counted."""
+        self._held = False
+        self._schedstat.restart()
         self._apply()
 
     def look(self) -> None:
@@ -50,6 +63,8 @@ class Crew:
             self._schedstat.restart()
 
     def _apply(self) -> None:
+        if self._held:
+            return
         most = self._state.threads
         threads, threads_batch = (min(wanted, most) for wanted in self._wanted)
         self._context.set_threads(threads, threads_batch)

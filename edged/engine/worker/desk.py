@@ -13,6 +13,7 @@ from edged.engine.worker.prompt import Prompter, PromptError
 from edged.engine.worker.runs import Arrival, Runs
 from edged.engine.worker.sequence import Sequence
 from edged.engine.worker.stepper import NoRoomError, Stepper
+from edged.engine.worker.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     import socket
@@ -63,6 +64,14 @@ class Desk:
         self._prefixes = Prefixes(context.memory, context.n_cells, context.runs, context.sequences)
         self._stepper = Stepper(context, self._prefixes, pacing, abort)
         self._reading: list[Reading] = []
+        self._stopwatch = Stopwatch(
+            context=context,
+            prefixes=self._prefixes,
+            crew=crew,
+            channel=channel,
+            n_vocab=model.n_vocab,
+            abort=abort,
+        )
         self.runs = Runs(streams, context.slots)
         self.errands = Errands(
             channel=channel,
@@ -70,6 +79,7 @@ class Desk:
             prompter=prompter,
             prefixes=self._prefixes,
             memory=context.memory,
+            stopwatch=self._stopwatch,
             limit=context.n_ctx,
         )
 
@@ -86,7 +96,8 @@ class Desk:
     @property
     def interrupted(self) -> bool:
         """Whether the present step is to be given up."""
-        return self.runs.interrupts(self._reading)
+        timing = self._stopwatch.running and bool(self.runs.arrived)
+        return timing or self.runs.interrupts(self._reading)
 
     def arrive(self, request: Generate) -> bool:
         """Take a request; False if there may be no more, or one of its key runs."""
@@ -112,6 +123,11 @@ class Desk:
         self.errands.perform()
         self._end_finished()
         active = self.runs.active
+        if active:
+            self._stopwatch.interrupt()
+        elif self._stopwatch.busy:
+            self._stopwatch.advance()
+            return True
         computed = self._step(active) if active else self._learn()
         if computed:
             self._crew.look()

@@ -10,7 +10,17 @@ from array import array
 from collections import deque
 from typing import TYPE_CHECKING, NoReturn
 
-from edged.engine.frames import Failed, Learn, Learned, Prefill, Restore, Save, Saved, Unlearn
+from edged.engine.frames import (
+    Failed,
+    Learn,
+    Learned,
+    Measure,
+    Prefill,
+    Restore,
+    Save,
+    Saved,
+    Unlearn,
+)
 from edged.engine.worker.prompt import PromptError
 from edged.engine.worker.reading import BACKGROUND, Reading
 
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from edged.engine.worker.memory import Memory
     from edged.engine.worker.prefixes import Prefixes
     from edged.engine.worker.prompt import Prompter
+    from edged.engine.worker.stopwatch import Stopwatch
 
 # A state begins with the number of its tokens and the tokens, so that nobody takes it for another.
 _PROGRESS_S = 0.5
@@ -26,7 +37,7 @@ _MAX_LINE = 4000
 # More than any daemon has personas; it asks for one after the other anyway.
 _MAX_PENDING = 256
 
-Errand = Learn | Restore | Save | Unlearn
+Errand = Learn | Restore | Save | Unlearn | Measure
 
 
 class ErrandError(Exception):
@@ -61,6 +72,7 @@ class Errands:
         prompter: Turns messages into tokens.
         prefixes: Of the context.
         memory: Of the context.
+        stopwatch: Does what is to be measured.
         limit: Tokens a prefix must be shorter than.
     """
 
@@ -72,6 +84,7 @@ class Errands:
         prompter: Prompter,
         prefixes: Prefixes,
         memory: Memory,
+        stopwatch: Stopwatch,
         limit: int,
     ) -> None:
         self._channel = channel
@@ -79,6 +92,7 @@ class Errands:
         self._prompter = prompter
         self._prefixes = prefixes
         self._memory = memory
+        self._stopwatch = stopwatch
         self._limit = limit
         self._pending: deque[Errand] = deque()
         self.lesson: Lesson | None = None
@@ -86,7 +100,11 @@ class Errands:
     @property
     def idle(self) -> bool:
         """Whether nothing is asked for."""
-        return not self._pending and self.lesson is None
+        return not self._pending and self._free
+
+    @property
+    def _free(self) -> bool:
+        return self.lesson is None and not self._stopwatch.busy
 
     def add(self, errand: Errand) -> bool:
         """Take one; False if there are too many."""
@@ -96,8 +114,8 @@ class Errands:
         return True
 
     def perform(self) -> None:
-        """Do all that takes no computing; a lesson waits for its turn in `lesson`."""
-        while self._pending and self.lesson is None:
+        """Do all that takes no computing; a lesson and a measurement wait for their turns."""
+        while self._pending and self._free:
             errand = self._pending.popleft()
             try:
                 self._perform(errand)
@@ -142,6 +160,8 @@ class Errands:
                 self._save(errand)
             case Unlearn():
                 self._prefixes.release(errand.key)
+            case Measure():
+                self._stopwatch.begin(errand)
 
     def _tokens(self, errand: Learn | Restore) -> list[int]:
         tokens = self._prompter.beginning(errand.messages)

@@ -18,6 +18,7 @@ from edged.engine.frames import (
     Load,
     LoadFailed,
     Loading,
+    Measure,
     Pace,
     Quit,
     Restore,
@@ -139,7 +140,7 @@ class Worker:
             case Generate():
                 if not desk.arrive(frame):
                     _refuse(frame)
-            case Learn() | Restore() | Save() | Unlearn():
+            case Learn() | Restore() | Save() | Unlearn() | Measure():
                 if not desk.errands.add(frame):
                     _refuse(frame)
 

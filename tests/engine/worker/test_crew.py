@@ -49,6 +49,17 @@ def test_a_pace_asks_for_fewer_and_the_house_is_remembered() -> None:
     assert context.threads == [(3, 3), (1, 1), (3, 3)]
 
 
+def test_who_measures_has_the_threads_asked_for() -> None:
+    crew_, context, schedstat = crew(4, 3, 0.5)
+    crew_.look()
+    crew_.exactly(2, 0)
+    crew_.set(4, 4)
+    crew_.exactly(0, 1)
+    crew_.resume()
+    assert context.threads == [(3, 3), (2, 3), (4, 1), (3, 3)]
+    assert schedstat.restarts == 2
+
+
 def test_one_thread_needs_no_looking() -> None:
     crew_, context, _ = crew(1, 1)
     crew_.look()
