@@ -307,7 +307,7 @@ class Daemon:
         limit = self._config.engine.disk_cache_mib * MIB
         return PrefixKeeper(
             personas=self._config.personas,
-            model=(Path(self._model.load.path), self._model.fingerprint),
+            model=(self._model.path, self._model.fingerprint),
             engine=self._engine,
             store=StateStore(cache_dir / PREFIX_FOLDER, limit, self._clock.wall),
             clock=self._clock,

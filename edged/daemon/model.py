@@ -32,11 +32,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """A checked model file.
 
     Attributes:
+        path: Of the file.
         view: What `info` says about it.
         load: What the child is told.
         fingerprint: Which model it is, for what is kept of it on disk.
     """
 
+    path: Path
     view: ModelView
     load: Load
     fingerprint: Fingerprint
@@ -49,6 +51,20 @@ def find_model(config: Config) -> Model:
         ModelError: The file is missing or its header is not one that native code may see.
     """
     path = Path(config.model.path) if config.model.path is not None else POCKET
+    return open_model(config, path, config.model.name)
+
+
+def open_model(config: Config, path: Path, name: str | None = None) -> Model:
+    """Checks a file and says how the child is to open it.
+
+    Args:
+        config: For the engine's settings.
+        path: A GGUF file.
+        name: What replies call the variant; None is the file's name without its ending.
+
+    Raises:
+        ModelError: As `find_model`.
+    """
     header = check_file(path)
     geometry = header.geometry
     if geometry.n_ctx_train < 1:
@@ -56,7 +72,7 @@ def find_model(config: Config) -> Model:
         raise ModelError(message)
     context = min(config.model.context, geometry.n_ctx_train)
     view = ModelView(
-        name=config.model.name or path.stem,
+        name=name or path.stem,
         file=path.name,
         bytes=path.stat().st_size,
         architecture=geometry.architecture,
@@ -66,7 +82,7 @@ def find_model(config: Config) -> Model:
     # Before the child opens it: what is saved later belongs to this file or to none.
     known = fingerprint(path, header.data_offset)
     load = _load(config.engine, path, context, geometry)
-    return Model(view=view, load=load, fingerprint=known)
+    return Model(path=path, view=view, load=load, fingerprint=known)
 
 
 def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry) -> Load:

@@ -95,6 +95,11 @@ class PrefixKeeper:
             case Tick():
                 self._perform(self._prefixes.tick(now))
 
+    def change(self, path: Path, known: Fingerprint) -> None:
+        """The child is to open another model: what is known of the present one goes with it."""
+        self._model = (path, known)
+        self._lost(blamed=False)
+
     def used(self, messages: frames.Messages, now: float) -> None:
         """A request begins with these messages."""
         self._perform(self._prefixes.used(messages, now))
@@ -111,14 +116,16 @@ class PrefixKeeper:
             self._begin(event.ready, now)
 
     def _engine_died(self, event: EngineDied) -> None:
+        job = self._job
+        # It reads ahead only while nothing runs; the rest it does at once.
+        learning = job is not None and isinstance(job.order, orders.Learn)
+        self._lost(blamed=job is not None and job.with_child and not (event.runs and learning))
+
+    def _lost(self, *, blamed: bool) -> None:
+        """The child is gone, and with it the errand it had in hand."""
         self._ready = None
         job, self._job = self._job, None
-        if job is None:
-            self._perform(self._prefixes.died(blamed=False))
-            return
-        # It reads ahead only while nothing runs; the rest it does at once.
-        blamed = job.with_child and not (event.runs and isinstance(job.order, orders.Learn))
-        if job.with_child:
+        if job is not None and job.with_child:
             job.close()  # else the thread has it, and `disk_done` closes it
         self._perform(self._prefixes.died(blamed=blamed))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edged.telemetry.journal import Journal
     from edged.telemetry.meter import Meter
     from edged.telemetry.notify import Notifier
-    from edged.telemetry.state import Info, State
+    from edged.telemetry.state import Info, ModelView, State
     from edged.thermal.sensor import NoReading
 
 THROUGHPUT_S = 60.0  # seconds between two throughput lines in the journal while it works
@@ -117,6 +117,12 @@ class Reporter:
         self._loading = False
         if fatal:
             self._tell_ready()
+
+    def changing(self, model: ModelView) -> None:
+        """Another model is being loaded."""
+        self._loading = True
+        self._info = msgspec.structs.replace(self._info, model=model)
+        self.announce()
 
     def no_model(self) -> None:
         """There is nothing to load: the daemon is up, answers so, and says why."""

@@ -119,6 +119,21 @@ class Supervisor:
         if self._task is not None:
             await asyncio.shield(self._task)
 
+    async def change(self, load: Load) -> None:
+        """End the child and keep one alive that opens another model; all deaths are forgiven.
+
+        The present one goes first, since both may not fit. What it has in hand is lost unsaid, so
+        the caller waits until it has nothing.
+
+        Raises:
+            ValueError: The Load frame has a field out of its range; nothing was changed.
+        """
+        encode_checked(load)
+        await self.stop()
+        self._load = load
+        self._lifecycle = Lifecycle(self._settings.policy)
+        self.start()
+
     def submit(self, generate: Generate) -> None:
         """Run one request; its frames and at last Done, Failed or EngineDied are posted.
 

@@ -154,6 +154,11 @@ def _engine_ready(state: State, event: events.EngineReady, _now: float) -> list[
     return []
 
 
+def _engine_changing(state: State, _event: events.EngineChanging, _now: float) -> list[Effect]:
+    state.ready = False
+    return []
+
+
 def _tick(state: State, _event: events.Tick, now: float) -> list[Effect]:
     return state.outcomes.expire(now)
 
@@ -178,6 +183,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], list[Effect]]] = {
     events.Drain: _drain,
     events.DrainOver: endings.drain_over,
     events.Tick: _tick,
+    events.EngineChanging: _engine_changing,
     events.EngineReady: _engine_ready,
     events.EngineLost: endings.engine_lost,
     events.Prefilled: _prefilled,

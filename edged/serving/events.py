@@ -61,6 +61,10 @@ class Tick(Struct, frozen=True, kw_only=True):
     """Time went by; expected about once a second."""
 
 
+class EngineChanging(Struct, frozen=True, kw_only=True):
+    """Another model is to be loaded: what runs goes on, nothing new starts until `EngineReady`."""
+
+
 class EngineReady(Struct, frozen=True, kw_only=True):
     """The engine has loaded a model.
 
@@ -184,6 +188,7 @@ Event = (
     | Drain
     | DrainOver
     | Tick
+    | EngineChanging
     | EngineReady
     | EngineLost
     | Prefilled

@@ -379,6 +379,29 @@ def test_another_model_costs_the_files_of_the_old_one(tmp_path: Path) -> None:
     play(scene())
 
 
+def test_a_change_of_model_reads_anew_and_blames_nobody(tmp_path: Path) -> None:
+    async def scene() -> None:
+        house = House(tmp_path, BUTLER)
+        await house.started()
+        other = tmp_path / "other.gguf"
+        other.write_bytes(b"GGUF" * 1002)
+        for _ in range(3):
+            house.keeper.change(other, fingerprint(other, 100))
+            house.learned()  # the last words of the one that is going
+            house.up()
+        assert house.child.asked == [f"learn {KEY}"] * 4
+        house.learned()
+        house.saved()
+        await house.disk()
+        house.keeper.change(house.model, fingerprint(house.model, 100))
+        house.up()
+        assert house.files == []
+        house.keeper.stop()
+        assert not [line for line in house.said if "given up" in line]
+
+    play(scene())
+
+
 def test_what_the_child_dies_of_twice_is_given_up(tmp_path: Path) -> None:
     async def scene() -> None:
         house = House(tmp_path, BUTLER)

@@ -157,3 +157,15 @@ def test_the_journal_hears_of_throughput_only_after_work() -> None:
     (line,) = [line for line in desk.rooms.lines if "throughput" in line]
     assert "completion_tokens=5" in line
     assert "variant=pocket" in line
+
+
+def test_a_change_of_model_is_told_at_once() -> None:
+    desk = Desk()
+    desk.ready()
+    desk.after(1)
+    desk.reporter.changing(msgspec.structs.replace(MODEL, name="other"))
+    desk.after(0)
+    info = msgspec.json.decode(desk.rooms.session.on(desk.rooms.topics.info)[-1].payload, type=Info)
+    assert info.model is not None
+    assert info.model.name == "other"
+    assert desk.reporter.variant == "other"

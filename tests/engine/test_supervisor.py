@@ -16,7 +16,7 @@ from edged.engine.frames import Delta, Done, Failed, Loading, Message, Pace, Pre
 from edged.engine.life import Timeouts
 from edged.engine.lifecycle import IllegalTransitionError, Policy, State
 from edged.engine.supervisor import Settings, Supervisor
-from tests.engine.harness import Desk, engine, load, orphan, prompt, script
+from tests.engine.harness import Desk, alive, engine, load, orphan, prompt, script
 
 pytestmark = pytest.mark.process
 
@@ -307,3 +307,36 @@ def test_the_child_protects_itself(tmp_path: Path) -> None:
 
 def test_the_child_dies_with_a_killed_parent_even_if_it_hangs(tmp_path: Path) -> None:
     run(orphan(script(tmp_path, faults=[{"at": "idle", "do": "hang"}]).argv))
+
+
+def test_another_model_takes_the_place_of_the_present_one(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with engine(script(tmp_path)) as (supervisor, desk):
+            first = supervisor.pid
+            await supervisor.change(load(n_ctx=1024))
+            up = await desk.until(EngineUp)
+            assert up.load.n_ctx == 1024
+            assert first is not None
+            assert supervisor.pid != first
+            assert not alive(first)
+            supervisor.submit(prompt())
+            await desk.until(Done)
+            assert not [event for event in desk.events if isinstance(event, EngineDied)]
+
+    run(body())
+
+
+def test_a_change_forgives_deaths_and_a_bad_load_changes_nothing(tmp_path: Path) -> None:
+    async def body() -> None:
+        settings = script(tmp_path, load_failed=("no_model", "broken"))
+        async with engine(settings, wait=False) as (supervisor, desk):
+            await desk.until(EngineDied, lambda died: died.retry_in is None)
+            assert supervisor.state is State.FATAL
+            with pytest.raises(ValueError, match="n_ctx"):
+                await supervisor.change(load(n_ctx=0))
+            assert supervisor.state is State.FATAL
+            script(tmp_path)
+            await supervisor.change(load())
+            assert (await desk.until(EngineUp)).load.n_ctx == 512
+
+    run(body())

@@ -15,6 +15,7 @@ from edged.serving.effects import (
 from edged.serving.events import (
     CancelAsked,
     Drain,
+    EngineChanging,
     LedgerBack,
     LedgerLost,
     PauseSet,
@@ -45,6 +46,17 @@ def test_pause_holds_back_and_lets_run() -> None:
     desk.on(PauseSet(paused=True))
     assert not only(desk.on(completed(request("run").key)), Submit)
     assert only(desk.on(PauseSet(paused=False)), Submit)[0].request.id == "wait"
+
+
+def test_a_change_of_model_lets_run_and_holds_back_until_the_engine_is_ready() -> None:
+    desk = Desk()
+    for name in ("run", "wait"):
+        desk.ask(request(name))
+    desk.on(EngineChanging())
+    assert not only(desk.on(completed(request("run").key)), Submit)
+    assert (desk.standing().running, desk.standing().waiting) == (0, 1)
+    assert only(desk.ask(request("late")), Accept)
+    assert only(desk.on(engine_ready()), Submit)[0].request.id == "wait"
 
 
 class TestCancel:
