@@ -212,6 +212,8 @@ def _wanted(error: msgspec.ValidationError, kind: Any, value: object) -> str:
     """What msgspec says, in the words of a configuration."""
     if get_origin(kind) is Literal:
         return f"must be one of {', '.join(map(str, get_args(kind)))}"
+    if "matching regex" in str(error):
+        return f"must be {_described(kind)}"
     said, _, place = str(error).replace("`", "").partition(" - at $")
     said = said.replace("Expected", "must be").replace(" | null", "")
     for word, human in (("str", "text"), ("int", "a whole number"), ("float", "a number")):
@@ -219,3 +221,11 @@ def _wanted(error: msgspec.ValidationError, kind: Any, value: object) -> str:
     item = f" at item {place}" if place else ""
     quote = isinstance(value, int | float) and "text" in said
     return f"{said}{item}{', so put it in quotes' if quote else ''}"
+
+
+def _described(kind: Any) -> str:
+    """What a type with a pattern says of itself; people do not read patterns."""
+    options = (kind, *get_args(kind))
+    metas = [meta for option in options for meta in get_args(option)[1:]]
+    said = [meta.description for meta in metas if isinstance(meta, msgspec.Meta)]
+    return next((text for text in said if text), "text of another form")
