@@ -34,3 +34,7 @@ class StorageError(EdgedError, OSError):
 
 class FrameError(EdgedError):
     """The process at the other end of a socketpair broke the frame protocol."""
+
+
+class EngineError(EdgedError):
+    """The engine's child died, or refused, where its answer was needed."""

@@ -122,6 +122,7 @@ PURE = (
     "edged/models/procfiles.py",
     "edged/models/repacking.py",
     "edged/models/states.py",
+    "edged/models/tuning.py",
     "edged/mqtt/failure.py",
     "edged/mqtt/outbox.py",
     "edged/mqtt/packet.py",

@@ -14,6 +14,24 @@ class Depth(NamedTuple):
     tps: float
 
 
+class Try(NamedTuple):
+    """What one setting showed while settings were compared.
+
+    Attributes:
+        repack: Whether weights were rearranged.
+        kv_type: Of the cached keys and values.
+        kind: `tg` for decode, `pp` for prefill.
+        threads: So many computed.
+        tps: tok/s.
+    """
+
+    repack: bool
+    kv_type: str
+    kind: str
+    threads: int
+    tps: float
+
+
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """What a file that was never loaded should do here.
 
@@ -53,6 +71,12 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         repack: Whether weights were rearranged.
         temp_c: Degrees C at the end, if known.
         khz: Clock at the end, if known.
+        began_c: Degrees C at the start, if known.
+        kv_type: Of the cached keys and values.
+        context: Tokens the context had room for.
+        pp_error: Standard error of `pp`, tok/s.
+        tries: What was compared to find threads and repack.
+        build: Which engine computed.
         hot: It began or became too hot for its figures to be trusted.
         wall: Seconds since 1970.
     """
@@ -69,4 +93,10 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     temp_c: float | None = None
     khz: int | None = None
     hot: bool = False
+    began_c: float | None = None
+    kv_type: str = "f16"
+    context: int = 0
+    pp_error: float = 0.0
+    tries: tuple[Try, ...] = ()
+    build: str = ""
     wall: float
