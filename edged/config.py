@@ -11,6 +11,7 @@ from edged.errors import ConfigError
 from edged.sections import Problem, Reader, is_secret, shown
 from edged.settings import (
     Config,
+    DownloadConfig,
     EngineConfig,
     ModelConfig,
     MqttConfig,
@@ -24,6 +25,7 @@ from edged.yamltree import YamlFault, read_tree
 
 __all__ = [
     "Config",
+    "DownloadConfig",
     "EngineConfig",
     "ModelConfig",
     "MqttConfig",

@@ -10,7 +10,14 @@ from edged.settings import TlsConfig
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edged.settings import Config, EngineConfig, MqttConfig, PersonaConfig, ServingConfig
+    from edged.settings import (
+        Config,
+        DownloadConfig,
+        EngineConfig,
+        MqttConfig,
+        PersonaConfig,
+        ServingConfig,
+    )
 
 MAX_PREFIX_BYTES = 192  # leaves 64 of the 256 bytes of a reply topic to the client
 MAX_PREFIX_LEVELS = 7  # a reply topic has at most 8
@@ -19,6 +26,9 @@ FLEET_NODE = "any"  # edged/any/request is the whole fleet's topic
 _NODE = re.compile(r"[a-z0-9_-]{1,32}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")  # name, IPv4, or IPv6 with a zone
+# scheme, host, port and folders; a user, a query or a fragment has no place in an endpoint
+_ENDPOINT = re.compile(r"https?://[A-Za-z0-9._:%\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
+_HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 _MQTT_311 = 311
 
 Broken: TypeAlias = tuple[tuple[str, ...], str]
@@ -30,6 +40,7 @@ def rules(config: Config) -> Iterator[Broken]:
     yield from _texts(config)
     yield from _mqtt(config.mqtt)
     yield from _prefixes(config.mqtt.reply_prefixes, config.node)
+    yield from _download(config.model.download)
     yield from _engine(config.engine)
     yield from _serving(config.serving)
     yield from _personas(config.personas)
@@ -50,6 +61,7 @@ def _texts(config: Config) -> Iterator[Broken]:
         "mqtt.tls.cert_file": tls.cert_file,
         "mqtt.tls.key_file": tls.key_file,
         "model.path": config.model.path,
+        "model.download.token_file": config.model.download.token_file,
         "engine.cache_dir": config.engine.cache_dir,
         "serving.state_dir": config.serving.state_dir,
     }
@@ -108,6 +120,22 @@ def _prefix_fault(prefix: str, node: str) -> str | None:
         > MAX_PREFIX_BYTES,
     }
     return next((fault for fault, found in faults.items() if found), None)
+
+
+def _download(download: DownloadConfig) -> Iterator[Broken]:
+    # not quoted back: a URL may hold a password
+    wanted = "must be http:// or https:// with a host, and without user, query or fragment"
+    if download.endpoint is not None and not _ENDPOINT.fullmatch(download.endpoint):
+        yield ("model.download.endpoint",), wanted
+    for index, mirror in enumerate(download.mirrors):
+        if not _ENDPOINT.fullmatch(mirror):
+            yield ("model.download.mirrors",), f"item {index} {wanted}"
+    if download.quiet_hours is not None:
+        found = _HOURS.fullmatch(download.quiet_hours)
+        if found is None:
+            yield ("model.download.quiet_hours",), 'must be "HH:MM-HH:MM", such as "18:00-23:30"'
+        elif found[1] == found[2]:
+            yield ("model.download.quiet_hours",), "must begin and end at different times"
 
 
 def _engine(engine: EngineConfig) -> Iterator[Broken]:

@@ -75,14 +75,23 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview], mode: i
         raise _fault(path, "cannot be written", error) from error
 
 
-def sweep(folder: Path) -> int:
+def sweep(folder: Path, name: str = "") -> int:
     """Remove what `write_atomic` left in a folder when it was killed; returns how many files.
+
+    Args:
+        folder: Where it wrote.
+        name: How the names of the files begin that it was to replace; no other process may be
+            writing one of them.
 
     Raises:
         StorageError: The folder cannot be read, or a file in it cannot be removed.
     """
     try:
-        stale = [entry.path for entry in os.scandir(folder) if _TEMP.fullmatch(entry.name)]
+        stale = [
+            entry.path
+            for entry in os.scandir(folder)
+            if entry.name.startswith(f".{name}") and _TEMP.fullmatch(entry.name)
+        ]
         for path in stale:
             os.unlink(path)  # noqa: PTH108 - as above
     except OSError as error:
@@ -97,6 +106,37 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def move(path: Path, target: Path) -> None:
+    """Give a file another name on the same disk, for good.
+
+    Raises:
+        StorageError: It has its old name still, or (if only a folder could not be synced) might
+            have it again after a power cut.
+    """
+    try:
+        os.replace(path, target)  # noqa: PTH105 - as above
+        sync_folder(target.parent)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _fault(path, f"cannot be moved to {target}", error) from error
+
+
+def remove(path: Path) -> bool:
+    """Take a file away for good; returns whether it was there.
+
+    Raises:
+        StorageError: It is there still, or might be again after a power cut.
+    """
+    try:
+        os.unlink(path)  # noqa: PTH108 - as above
+        sync_folder(path.parent)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _fault(path, "cannot be removed", error) from error
+    return True
 
 
 def _read(handle: int, path: Path, limit: int) -> bytes:

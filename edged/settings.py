@@ -10,6 +10,7 @@ from msgspec import Meta
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]  # PATH_MAX of Linux
 Count = Annotated[int, Meta(ge=1, le=10_000)]
+Url = Annotated[str, Meta(min_length=1, max_length=1024)]
 # What is said to the model; no message may quote it, for it tells how people live.
 Prose = Annotated[str, Meta(min_length=1, max_length=32_768, extra={"private": True})]
 
@@ -64,6 +65,28 @@ class MqttConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsConfig | None = None
 
 
+class DownloadConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How model files are had.
+
+    Attributes:
+        enabled: False takes only what is on the disk.
+        endpoint: The hub; None is $HF_ENDPOINT or https://huggingface.co.
+        mirrors: Other hubs, tried in turn when the endpoint fails; at most 8.
+        token_file: A file whose first line is the token for gated repositories.
+        rate_mib_s: MiB per second, 0 to 10000; 0 is no cap.
+        quiet_hours: `HH:MM-HH:MM`, local time, in which nothing is downloaded; None: no such hours.
+        evict: Files that edged fetched and does not use may be removed when room is needed.
+    """
+
+    enabled: bool = True
+    endpoint: Url | None = None
+    mirrors: Annotated[tuple[Url, ...], Meta(max_length=8)] = ()
+    token_file: Path | None = None
+    rate_mib_s: Annotated[float, Meta(ge=0, le=10_000)] = 0
+    quiet_hours: Text | None = None
+    evict: bool = False
+
+
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The model file.
 
@@ -71,11 +94,13 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
         path: A GGUF file; None is the packaged pocket model.
         context: Tokens of prompt and answer together, 256 to 131072 (each costs KV memory).
         name: What replies call the variant; None is the file's name without its ending.
+        download: How model files are had.
     """
 
     path: Path | None = None
     context: Annotated[int, Meta(ge=256, le=131_072)] = 2048
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    download: DownloadConfig = DownloadConfig()
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):

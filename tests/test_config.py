@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edged.config import (
     Config,
+    DownloadConfig,
     MqttConfig,
     PersonaConfig,
     Problem,
@@ -62,7 +63,8 @@ def test_the_packaged_file_uncommented_says_every_key_with_its_default() -> None
     text = DEEP_KEY.sub(r"\1\2", PACKAGED.read_text())
     config = good(text)
     assert config == Config()
-    for section in (config, config.mqtt, config.model, config.engine, config.serving):
+    sections = (config, config.mqtt, config.model, config.engine, config.serving)
+    for section in (*sections, config.model.download):
         for name in section.__struct_fields__:
             assert re.search(rf"^ *{name}:", text, re.MULTILINE), name
     for name in (*config.telemetry.__struct_fields__, *TlsConfig.__struct_fields__):
@@ -396,3 +398,51 @@ def test_any_bytes_give_a_config_or_problems(data: bytes) -> None:
         assert all(str(problem).isprintable() for problem in found)
     else:
         assert list(rules(found)) == []
+
+
+def test_downloads_are_set_and_judged() -> None:
+    config = good(
+        """
+model:
+  download:
+    enabled: false
+    endpoint: https://hub.home.example:8443/models/
+    mirrors: ["http://192.168.1.5:8080", "https://[fd00::1]/x"]
+    token_file: /etc/edged/token
+    rate_mib_s: 2.5
+    quiet_hours: 22:00-06:30
+    evict: true
+"""
+    )
+    assert config.model.download == DownloadConfig(
+        enabled=False,
+        endpoint="https://hub.home.example:8443/models/",
+        mirrors=("http://192.168.1.5:8080", "https://[fd00::1]/x"),
+        token_file="/etc/edged/token",  # noqa: S106 - the path of one
+        rate_mib_s=2.5,
+        quiet_hours="22:00-06:30",
+        evict=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("endpoint: ftp://hub", "http:// or https://"),
+        ("endpoint: file:///etc", "http:// or https://"),
+        ("endpoint: https://user:hunter2@hub", "without user"),
+        ("endpoint: https://hub/?token=hunter2", "without user, query"),
+        ("mirrors: [https://good, hub]", "item 1 must be http://"),
+        ("token_file: token", "absolute path"),
+        ("rate_mib_s: -1", ">= 0"),
+        ("quiet_hours: 22-6", "HH:MM-HH:MM"),
+        ("quiet_hours: 24:00-06:00", "HH:MM-HH:MM"),
+        ("quiet_hours: 06:00-06:00", "different times"),
+        ("evict: maybe", "must be bool"),
+    ],
+)
+def test_a_mistake_in_downloads_is_told_by_its_key(line: str, said: str) -> None:
+    problem = one(f"model: {{download: {{{line}}}}}")
+    assert problem.where == f"model.download.{line.partition(':')[0]}"
+    assert said in problem.message
+    assert "hunter2" not in str(problem)

@@ -1,0 +1,1 @@
+"""Verbs of the command line that work on this machine and not through the broker."""
