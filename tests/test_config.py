@@ -431,7 +431,7 @@ model:
         ("endpoint: ftp://hub", "http:// or https://"),
         ("endpoint: file:///etc", "http:// or https://"),
         ("endpoint: https://user:hunter2@hub", "without user"),
-        ("endpoint: https://hub/?token=hunter2", "without user, query"),
+        ('endpoint: "https://hub/?token=hunter2"', "without user, query"),
         ("mirrors: [https://good, hub]", "item 1 must be http://"),
         ("token_file: token", "absolute path"),
         ("rate_mib_s: -1", ">= 0"),
