@@ -19,6 +19,7 @@ from edged.errors import ConfigError, EdgedError
 from edged.files import read_bounded
 from edged.password import read_password
 from edged.settings import Config, MqttConfig
+from edged.verbs import calibrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -154,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--keep", action="store_true", help="stay up until Ctrl-C")
     demo.set_defaults(verb=_demo)
 
+    calibrate.add(verbs)
     _client_verbs(verbs)
     return parser
 

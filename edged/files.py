@@ -75,6 +75,20 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview], mode: i
         raise _fault(path, "cannot be written", error) from error
 
 
+def write_scratch(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write a file that is read at once and removed: it need not survive a power cut.
+
+    Raises:
+        StorageError: It exists, or cannot be written; nothing of it is left then.
+    """
+    try:
+        _write_temp(path, pieces, 0o600, sync=False)
+    except (OSError, ValueError) as error:
+        if not isinstance(error, FileExistsError):
+            path.unlink(missing_ok=True)
+        raise _fault(path, "cannot be written", error) from error
+
+
 def sweep(folder: Path, name: str = "") -> int:
     """Remove what `write_atomic` left in a folder when it was killed; returns how many files.
 
@@ -158,7 +172,9 @@ def _refuse_special(path: Path) -> None:
         raise _fault(path, "is not a regular file, so it is not replaced")
 
 
-def _write_temp(temp: Path, pieces: Iterable[bytes | memoryview], mode: int) -> None:
+def _write_temp(
+    temp: Path, pieces: Iterable[bytes | memoryview], mode: int, *, sync: bool = True
+) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(temp, flags, 0o600)
     try:
@@ -167,7 +183,8 @@ def _write_temp(temp: Path, pieces: Iterable[bytes | memoryview], mode: int) -> 
             while rest:
                 rest = rest[os.write(handle, rest) :]
         os.fchmod(handle, mode)
-        os.fsync(handle)  # before the rename, else a power cut can leave a file of NULs
+        if sync:
+            os.fsync(handle)  # before the rename, else a power cut can leave a file of NULs
     finally:
         os.close(handle)
 

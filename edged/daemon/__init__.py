@@ -33,7 +33,7 @@ def run(config: Config) -> int:
     clock = SystemClock()
     daemon = Daemon(
         config,
-        state_dir=_state_dir(config.serving.state_dir),
+        state_dir=state_dir(config.serving.state_dir),
         cache_dir=_cache_dir(config.engine.cache_dir),
         password=read_password(config.mqtt.password_file),
         clock=clock,
@@ -43,7 +43,12 @@ def run(config: Config) -> int:
     return asyncio.run(daemon.run())
 
 
-def _state_dir(configured: str | None) -> Path:
+def state_dir(configured: Path | str | None) -> Path:
+    """Where the daemon keeps what must survive; it is made if it is not there.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
     path = Path(configured or os.environ.get("STATE_DIRECTORY") or _home_state())
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

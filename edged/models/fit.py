@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from edged.models import buffers
-from edged.models.repacking import output_copy, repacked_bytes
+from edged.models.repacking import droppable_bytes, output_copy, repacked_bytes
 
 if TYPE_CHECKING:
     from edged.models.facts import DeviceFacts
@@ -23,10 +23,11 @@ CELLS = 256  # llama.cpp rounds the context up to a multiple of it
 # The reserve for the rest of the house: a share of the memory, within bounds.
 RESERVE_SHARE = 16
 RESERVE_LEAST, RESERVE_MOST = 256 * MIB, GIB
-# The child without a model: interpreter and libraries, half of it mapped from files.
-PROCESS = 46 * MIB
+# The child without a model: interpreter and libraries, half of it mapped from files; this and the
+# next two were measured with the models of bench/fit.py.
+PROCESS = 32 * MIB
 # Of a token: its text and its entry in llama.cpp's tables, and in Python's of special ones.
-TOKEN_BYTES = 320
+TOKEN_BYTES = 150
 # Of a tensor: its name and its entries in llama.cpp's tables.
 TENSOR_BYTES = 1600
 
@@ -135,7 +136,7 @@ def need(header: Header, setup: Setup) -> Need:
         prefix=prefix * per_token,
         compute=buffers.compute_bytes(header, setup, cells),
         overhead=PROCESS + TOKEN_BYTES * model.n_vocab + TENSOR_BYTES * len(header.tensors),
-        droppable=rearranged,
+        droppable=droppable_bytes(header, setup.features) if setup.repack else 0,
     )
 
 

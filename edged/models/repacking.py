@@ -75,3 +75,16 @@ def output_copy(header: Header, features: Collection[str]) -> int:
 def repacked_bytes(header: Header, features: Collection[str]) -> int:
     """Bytes of the map whose weights are rearranged elsewhere."""
     return sum(tensor.nbytes for tensor in header.tensors if is_repacked(tensor, features))
+
+
+def droppable_bytes(header: Header, features: Collection[str]) -> int:
+    """Bytes of such weights whose pages stay in the map although nobody reads them again.
+
+    llama.cpp gives back what lies before the first and behind the last tensor that it maps.
+    """
+    moved = [is_repacked(tensor, features) for tensor in header.tensors]
+    kept = [place for place, gone in enumerate(moved) if not gone]
+    if not kept:
+        return 0
+    inner = range(kept[0], kept[-1])
+    return sum(header.tensors[place].nbytes for place in inner if moved[place])

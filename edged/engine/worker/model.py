@@ -109,17 +109,23 @@ class Model:
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         """The tokens of `text`; control tokens are recognised only if `special`."""
         data = text.encode()
-        # No token is shorter than a byte, save one that some vocabularies put in front.
-        size = len(data) + 8
-        tokens = (llama.llama_token * size)()
-        add_special = False
-        count = llama.llama_tokenize(
-            self.vocab, data, len(data), tokens, size, add_special, special
-        )
-        if count < 0:
-            message = f"{len(data)} bytes did not fit into {size} tokens"
-            raise ValueError(message)
-        return list(tokens[:count])
+        # No token is shorter than a byte, save one that some vocabularies put in front; where a
+        # vocabulary lacks its mark of a space, each space becomes three.
+        for size in (len(data) + 8, 3 * len(data) + 8):
+            tokens = (llama.llama_token * size)()
+            count = llama.llama_tokenize(
+                self.vocab,
+                data,
+                len(data),
+                tokens,
+                size,
+                False,  # noqa: FBT003 - C: whether to put special tokens around it
+                special,
+            )
+            if count >= 0:
+                return list(tokens[:count])
+        message = f"{len(data)} bytes did not fit into {size} tokens"
+        raise ValueError(message)
 
     def with_bos(self, tokens: list[int]) -> list[int]:
         """Put the begin-of-text token in front if this model wants it and the template did not."""

@@ -1,0 +1,208 @@
+"""Calibrates the board: loads made-up models into a child of its own and times them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from edged.engine.events import EngineDied, EngineUp
+from edged.engine.frames import Failed, Load, Measure, Measured
+from edged.engine.supervisor import Settings, Supervisor
+from edged.errors import EngineError, StorageError
+from edged.files import write_scratch
+from edged.models import trials
+from edged.models.calibration import Calibration
+from edged.models.made import file
+from edged.models.solving import solve
+from edged.models.trials import Timing, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from edged.clock import Clock
+    from edged.engine.events import EngineEvent
+    from edged.models.facts import DeviceFacts
+    from edged.models.trials import Trial
+
+SCRATCH = "calibrating.gguf"
+MOST_THREADS = 4  # as of the daemon's own default: more wait for memory, not for work
+CONTEXT = 2048
+DEFAULT_CACHE = 8 << 20  # where the machine does not tell its caches
+TRIAL_S = 120.0  # none takes that long on a Pi; a child that hangs ends calibrating
+_KEY = "measure/calibrate"
+_SIZE = re.compile(r"(\d+)([KM]?)\s*")
+E = TypeVar("E", EngineUp, Measured)
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
+
+
+async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and a test
+    facts: DeviceFacts,
+    board: str,
+    folder: Path,
+    clock: Clock,
+    *,
+    planned: Sequence[Trial],
+    tell: Callable[[int, int, str], None],
+    settings: Settings | None = None,
+) -> Calibration:
+    """Time made-up models, each once, with the numbers of threads that may be worth it.
+
+    Args:
+        facts: Of the board.
+        board: `facts.fingerprint` with the engine's build.
+        folder: Where one made-up model at a time is written; it needs 300 MB.
+        clock: Times the whole.
+        planned: See `plan_for`.
+        tell: Called before each trial with how many are done, of how many, and its name.
+        settings: Of the child.
+
+    Raises:
+        EngineError: A child died, or could not measure.
+        StorageError: The folder cannot be written.
+    """
+    began = clock.monotonic()
+    timings: list[Timing] = []
+    path = _scratch(folder)
+    for done, trial in enumerate(planned):
+        tell(done, len(planned), trial.name)
+        try:
+            source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
+            await asyncio.to_thread(write_scratch, path, file(trial.shape, source))
+            timings += await _time(trial, path, threads_for(facts.cores), clock, settings)
+        finally:
+            path.unlink(missing_ok=True)
+    terms = solve(planned, timings)
+    return Calibration(
+        board=board,
+        rates=terms.rates,
+        bases=terms.bases,
+        slopes=terms.slopes,
+        spread=terms.spread,
+        seconds=clock.monotonic() - began,
+        wall=clock.wall(),
+    )
+
+
+def plan_for(facts: DeviceFacts, system: Path) -> list[Trial]:
+    """The trials for a board.
+
+    Args:
+        facts: Of the board.
+        system: Where sysfs is.
+    """
+    return plan(facts.cpu_features, last_level_cache(system))
+
+
+def threads_for(cores: int) -> tuple[int, ...]:
+    """The numbers of threads to try: all cores, and one and two fewer, which may well be faster."""
+    most = max(1, min(MOST_THREADS, cores))
+    return tuple(range(max(1, most - 2), most + 1))
+
+
+def last_level_cache(system: Path) -> int:
+    """Bytes of the largest cache of the first core."""
+    sizes = [DEFAULT_CACHE]
+    for path in system.glob("devices/system/cpu/cpu0/cache/index*/size"):
+        with contextlib.suppress(OSError, ValueError):
+            if found := _SIZE.fullmatch(path.read_text()):
+                sizes.append(int(found[1]) * _UNITS[found[2]])
+    return max(sizes[1:] or sizes)
+
+
+def _scratch(folder: Path) -> Path:
+    """Where the made-up models go; what a killed predecessor left there is removed."""
+    path = folder.resolve() / SCRATCH
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror}"
+        raise StorageError(message) from error
+    return path
+
+
+async def _time(
+    trial: Trial, path: Path, counts: Sequence[int], clock: Clock, settings: Settings | None
+) -> list[Timing]:
+    load = Load(
+        path=str(path),
+        n_ctx=CONTEXT,
+        n_batch=512,
+        threads=counts[-1],
+        threads_batch=counts[-1],
+        prefill_chunk=512,
+        streams=1,
+        prefix_tokens=0,
+        kv_type=trial.kv_type,
+        repack=trial.repack,
+    )
+    async with asyncio.timeout(TRIAL_S), _Child(load, clock, settings) as child:
+        return [
+            await _timing(child, trial, threads, depth, read=threads == counts[-1])
+            for threads in counts
+            for depth in sorted({0, trial.depth})
+        ]
+
+
+async def _timing(child: _Child, trial: Trial, threads: int, depth: int, *, read: bool) -> Timing:
+    decoded = await child.measure(depth=depth, tg=trials.DECODED, repeat=trials.REPEAT, n=threads)
+    prefill: tuple[float, ...] = ()
+    if read and trial.read:
+        found = await child.measure(
+            depth=depth, pp=trial.read, repeat=trials.READ_REPEAT, n=threads
+        )
+        # The first one pays for what is made once.
+        prefill = tuple(ms / 1e3 / trial.read for ms in found.pp_ms[1:])
+    return Timing(
+        trial=trial.name,
+        repack=trial.repack,
+        threads=threads,
+        depth=depth,
+        decode=tuple(ms / 1e3 / trials.DECODED for ms in decoded.tg_ms),
+        prefill=prefill,
+    )
+
+
+class _Child:
+    """`async with _Child(load, clock, settings) as child:` holds one that is ready."""
+
+    def __init__(self, load: Load, clock: Clock, settings: Settings | None) -> None:
+        self._events: asyncio.Queue[EngineEvent] = asyncio.Queue()
+        self._supervisor = Supervisor(load, self._events.put_nowait, clock, settings)
+
+    async def __aenter__(self) -> Self:
+        self._supervisor.start()
+        try:
+            await self._until(EngineUp)
+        except BaseException:
+            await self._supervisor.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._supervisor.stop()
+
+    async def measure(
+        self, *, depth: int, pp: int = 0, tg: int = 0, repeat: int, n: int
+    ) -> Measured:
+        """Time so many tokens with `n` threads."""
+        self._supervisor.measure(
+            Measure(key=_KEY, depth=depth, pp=pp, tg=tg, repeat=repeat, threads=n, threads_batch=n)
+        )
+        return await self._until(Measured)
+
+    async def _until(self, kind: type[E]) -> E:
+        while True:
+            event = await self._events.get()
+            if isinstance(event, EngineDied):
+                message = f"the child that calibrates died: {event.reason}, {event.message}"
+                raise EngineError(message)
+            if isinstance(event, Failed):
+                message = f"the child cannot measure: {event.code}, {event.message}"
+                raise EngineError(message)
+            if isinstance(event, kind):
+                return event

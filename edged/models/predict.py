@@ -1,0 +1,132 @@
+"""Expected speed of a file known only by its header, on a board that was calibrated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from edged.models.calibration import Cost, base_of, rate_of, slope_of, threads_of
+from edged.models.figures import Prediction
+from edged.models.repacking import EMBEDDING, OUTPUT, is_repacked, repackable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edged.models.calibration import Calibration, Use
+    from edged.models.fit import Setup
+    from edged.models.gguf import Header
+
+# The scatter that made-up models of known speed showed around their predictions: the band is at
+# least that wide, and wider where a calibration scattered or a type was not tried.
+BAND = 0.10
+UNTRIED_BAND = 0.40  # types of one size differ up to twofold
+BATCH = 512  # prompt tokens of `pp`
+RECURRENT_BAND = 0.15  # scans of states are not tried
+MOST_BAND = 0.9  # so that the lower end stays above zero
+_SLOWEST_S = 1e-9  # a token that takes no time is no infinite speed
+
+
+class Part(NamedTuple):
+    """Weights that a token passes.
+
+    Attributes:
+        kind: Their type.
+        use: Of them.
+        repacked: Whether they are rearranged.
+        nbytes: That one token passes.
+        last: Only the last token of a prompt does.
+    """
+
+    kind: str
+    use: Use
+    repacked: bool
+    nbytes: float
+    last: bool = False
+
+
+def predict(header: Header, calibration: Calibration, setup: Setup) -> Prediction:
+    """The speed that a file should reach.
+
+    Decode and prefill each take the number of threads with which they are fastest, at most
+    `setup.threads`.
+
+    Args:
+        header: Of the file; no byte of its weights is needed.
+        calibration: Of this board and engine.
+        setup: Decides on cache type and rearranging, and on the CPU's features.
+    """
+    passed = list(parts(header, setup))
+    tried = [count for count in threads_of(calibration) if count <= setup.threads]
+    counts = tried or list(threads_of(calibration)[:1])
+    costs = {count: _cost(header, calibration, passed, count) for count in counts}
+    threads = min(counts, key=lambda count: costs[count].decode)
+    batch = min(counts, key=lambda count: costs[count].prefill)
+    numbers = attended(header)
+    slope = slope_of(calibration, setup.kv_type, threads).decode * numbers
+    # Half of a prompt stands before the middle one of its tokens.
+    reading = slope_of(calibration, setup.kv_type, batch).prefill * numbers * BATCH / 2
+    tps = 1 / max(_SLOWEST_S, costs[threads].decode)
+    band = _band(header, calibration, passed, threads)
+    return Prediction(
+        tps=tps,
+        low=tps * (1 - band),
+        high=tps * (1 + band),
+        pp=1 / max(_SLOWEST_S, costs[batch].prefill + reading),
+        slope=slope,
+        threads=threads,
+        threads_batch=batch,
+        repack=setup.repack,
+    )
+
+
+def parts(header: Header, setup: Setup) -> Iterator[Part]:
+    """What a token passes of each tensor: of experts the used ones, of the embedding one row."""
+    model = header.geometry
+    share = model.expert_used_count / model.expert_count if model.expert_count else 1.0
+    named = {tensor.name for tensor in header.tensors}
+    for tensor in header.tensors:
+        repacked = setup.repack and is_repacked(tensor, setup.features)
+        if tensor.name == EMBEDDING:
+            if OUTPUT not in named:  # the embedding is the output too, in a copy of its own
+                again = setup.repack and repackable(tensor.type, tensor.dims[1], setup.features)
+                yield Part(tensor.type, "dense", again, tensor.nbytes, last=True)
+        elif "_exps" in tensor.name:
+            yield Part(tensor.type, "experts", repacked, tensor.nbytes * share)
+        elif len(tensor.dims) > 1:
+            last = tensor.name == OUTPUT
+            yield Part(tensor.type, "dense", repacked, tensor.nbytes, last)
+
+
+def attended(header: Header) -> int:
+    """Numbers of keys and values that a decoded token reads for each token of context.
+
+    Each query head reads them: heads that share them find them in the cache, but compute anew.
+    """
+    model = header.geometry
+    width = model.key_length + model.value_length
+    pairs = zip(model.head_counts, model.head_counts_kv, strict=True)
+    return sum(heads for heads, cached in pairs if cached) * width
+
+
+def _cost(header: Header, calibration: Calibration, passed: list[Part], threads: int) -> Cost:
+    base = base_of(calibration, threads)
+    blocks = header.geometry.block_count
+    experts = sum(tensor.name.endswith("ffn_down_exps.weight") for tensor in header.tensors)
+    decode = base.token.decode + blocks * base.block.decode + experts * base.experts.decode
+    prefill = base.token.prefill + blocks * base.block.prefill + experts * base.experts.prefill
+    for part in passed:
+        byte = rate_of(calibration, part.kind, part.use, threads, repacked=part.repacked).byte
+        decode += part.nbytes * byte.decode
+        prefill += part.nbytes * (byte.decode / BATCH if part.last else byte.prefill)
+    return Cost(decode, prefill)
+
+
+def _band(header: Header, calibration: Calibration, passed: list[Part], threads: int) -> float:
+    """Half of the relative width: by how much of the time types were taken that were not tried."""
+    total = untried = 0.0
+    for part in passed:
+        known = rate_of(calibration, part.kind, part.use, threads, repacked=part.repacked)
+        total += part.nbytes * known.byte.decode
+        untried += 0.0 if known.exact else part.nbytes * known.byte.decode
+    share = untried / total if total else 1.0
+    recurrent = RECURRENT_BAND if header.geometry.state_width else 0.0
+    return min(MOST_BAND, BAND + calibration.spread + share * UNTRIED_BAND + recurrent)
