@@ -158,8 +158,10 @@ def test_experts_and_wide_parts_are_seen() -> None:
 def test_more_of_anything_never_needs_less(context: int, streams: int, chunk: int) -> None:
     base = Setup(context=context, streams=streams, prefill_chunk=chunk)
     least = need(EXPERTS, base).total
-    for changes in ({"context": context + CELLS}, {"streams": streams + 1}):
-        assert need(EXPERTS, msgspec.structs.replace(base, **changes)).total >= least
+    assert need(EXPERTS, msgspec.structs.replace(base, context=context + CELLS)).total >= least
+    # llama.cpp rounds the rows of a step up to a multiple of the sequences, so of these only cells
+    more = need(EXPERTS, msgspec.structs.replace(base, streams=streams + 1))
+    assert more.kv >= need(EXPERTS, base).kv
     assert need(EXPERTS, msgspec.structs.replace(base, kv_type="q8_0")).total <= least
 
 
