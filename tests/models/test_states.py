@@ -10,7 +10,7 @@ from tests.models.rawgguf import ARR, STR, U32, build, tiny
 I8_BOOL = 7
 
 
-def header(architecture: str, blocks: int = 4, **keys: Any) -> Header | BadHeader:
+def header(architecture: str, blocks: Any = 4, **keys: Any) -> Header | BadHeader:
     """A model of an architecture whose own keys are given without its name."""
     values = {key: value for key, value in tiny().items() if not key.startswith("llama.")}
     values["general.architecture"] = (STR, architecture)
@@ -30,7 +30,7 @@ def header(architecture: str, blocks: int = 4, **keys: Any) -> Header | BadHeade
     return found
 
 
-def facts(architecture: str, blocks: int = 4, **keys: Any) -> tuple[Any, ...]:
+def facts(architecture: str, blocks: Any = 4, **keys: Any) -> tuple[Any, ...]:
     found = header(architecture, blocks, **keys)
     assert isinstance(found, Header), found
     shape = found.geometry
