@@ -21,7 +21,7 @@ def run(
 ) -> tuple[Hold, list[tuple[float, str]]]:
     """Sample every ten seconds; `rate` tells what a rung sustains at a time."""
     state = state or Hold()
-    moves = []
+    moves: list[tuple[float, str]] = []
     for tick in range(int(seconds / TICK)):
         now = tick * TICK
         state, move = step(state, rate(state.rung, now), TPS, 8.0, now)
