@@ -10,7 +10,6 @@ import pytest
 from edged.clock import SystemClock
 from edged.daemon.bench import Bench
 from edged.errors import EngineError
-from edged.models.figures import Depth, Measurement
 from edged.models.tuning import Plan, Sense, Setting
 from tests.engine.harness import POCKET, load, real, script
 from tests.rig.clock import FakeClock
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edged.engine.supervisor import Settings
+    from edged.models.figures import Measurement
 
 pytestmark = pytest.mark.process
 
