@@ -2,7 +2,8 @@
 
 Its allocator gives the tensors of a graph places that overlap in time; what remains is the most
 that lives at once. The terms were found by asking llama.cpp (as in llama-cpp-python 0.3.36) for
-its sizes over many shapes; a test asks it again.
+its sizes over some shapes of dense models and of experts; those of recurrent mixers are a guess
+on the safe side. `bench/fit.py` compares with what a child takes.
 """
 
 from __future__ import annotations

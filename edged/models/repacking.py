@@ -1,7 +1,7 @@
 """Which tensors llama.cpp rearranges for a CPU when it loads them.
 
-As `ggml_repack_get_optimal_repack_type` of llama.cpp in llama-cpp-python 0.3.36 decides; a test
-compares with what that library allocates. RISC-V and s390 are left out.
+As `ggml_repack_get_optimal_repack_type` of llama.cpp in llama-cpp-python 0.3.36 decides;
+`bench/fit.py` compares with what a child takes. RISC-V, s390 and AMX are left out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from edged.clock import SystemClock
+from edged.daemon.calibrate import (
+    DEFAULT_CACHE,
+    MOST_THREADS,
+    SCRATCH,
+    calibrate,
+    last_level_cache,
+    plan_for,
+    threads_for,
+)
+from edged.engine.supervisor import Settings
+from edged.errors import EngineError, StorageError
+from edged.models.facts import DeviceFacts
+from edged.models.trials import Trial, plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FACTS = DeviceFacts(
+    architecture="x86_64", cores=1, ram_bytes=8 << 30, available_bytes=8 << 30, cpu_features=()
+)
+
+
+def small() -> list[Trial]:
+    """Every kind of trial, of models so small that each is over at once."""
+    trials = plan((), 1 << 20, kinds=())
+    sizes = {"width": 256, "heads": 4, "kv_heads": 1, "head": 64}
+    return [
+        msgspec.structs.replace(
+            trial,
+            shape=msgspec.structs.replace(
+                trial.shape,
+                **sizes,
+                layers=min(3, trial.shape.layers),
+                ff=256 if trial.name in {"slim", "thin", "once"} else 1024,
+                experts=min(16, trial.shape.experts),
+            ),
+            read=min(32, trial.read),
+            depth=min(64, trial.depth),
+        )
+        for trial in trials
+    ]
+
+
+def test_a_real_child_times_each_model_and_leaves_no_file(tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    planned = small()
+    found = asyncio.run(
+        calibrate(
+            FACTS,
+            "board",
+            tmp_path / "new",
+            SystemClock(),
+            planned=planned,
+            tell=lambda *step: told.append(step),
+        )
+    )
+    assert [name for _, _, name in told] == [trial.name for trial in planned]
+    assert [done for done, _, _ in told] == list(range(len(planned)))
+    assert list((tmp_path / "new").iterdir()) == []
+    assert found.board == "board"
+    assert {(rate.kind, rate.use) for rate in found.rates} == {
+        ("f32", "dense"),
+        ("q4_K", "dense"),
+        ("q4_K", "experts"),
+    }
+    assert {slope.kv_type for slope in found.slopes} == {"f16", "q8_0"}
+    assert all(rate.byte.decode > 0 < rate.byte.prefill for rate in found.rates)
+    assert found.seconds > 0 < found.wall
+
+
+def test_a_child_that_dies_ends_it_and_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="died"):
+        asyncio.run(
+            calibrate(
+                FACTS,
+                "board",
+                tmp_path,
+                SystemClock(),
+                planned=small()[:1],
+                tell=lambda *_: None,
+                settings=Settings(argv=("/bin/false",)),
+            )
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_one_left_is_replaced_and_a_bad_folder_told(tmp_path: Path) -> None:
+    (tmp_path / SCRATCH).mkdir()
+    with pytest.raises(StorageError, match=SCRATCH):
+        asyncio.run(
+            calibrate(
+                FACTS, "b", tmp_path, SystemClock(), planned=small()[:1], tell=lambda *_: None
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("cores", "counts"), [(1, (1,)), (2, (1, 2)), (4, (2, 3, 4)), (64, (2, 3, 4)), (0, (1,))]
+)
+def test_as_many_threads_as_cores_and_a_few_less(cores: int, counts: tuple[int, ...]) -> None:
+    assert threads_for(cores) == counts
+    assert counts[-1] <= MOST_THREADS
+
+
+def test_the_largest_cache_counts(tmp_path: Path) -> None:
+    assert last_level_cache(tmp_path) == DEFAULT_CACHE
+    caches = tmp_path / "devices/system/cpu/cpu0/cache"
+    for index, size in enumerate(("32K\n", "nonsense", "2048K\n", "1M\n")):
+        (caches / f"index{index}").mkdir(parents=True)
+        (caches / f"index{index}/size").write_text(size)
+    assert last_level_cache(tmp_path) == 2 << 20
+    assert plan_for(FACTS, tmp_path) == plan((), 2 << 20)
