@@ -62,6 +62,7 @@ def _texts(config: Config) -> Iterator[Broken]:
         "mqtt.tls.key_file": tls.key_file,
         "model.path": config.model.path,
         "model.download.token_file": config.model.download.token_file,
+        "model.directory": config.model.directory,
         "engine.cache_dir": config.engine.cache_dir,
         "serving.state_dir": config.serving.state_dir,
     }

@@ -102,6 +102,9 @@ KINDS: Mapping[str, Kind] = {
     "ledger_lost": Kind(
         Severity.WARNING, "Accepted requests would not survive a restart: {detail}", _DISK
     ),
+    "download_failed": Kind(
+        Severity.WARNING, "A better model cannot be fetched: {detail}", visible_after=BLIP_S
+    ),
     "prefixes_not_saved": Kind(
         Severity.WARNING, "What is read ahead would not survive a restart: {detail}", _DISK
     ),

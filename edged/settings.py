@@ -91,13 +91,19 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The model file.
 
     Attributes:
-        path: A GGUF file; None is the packaged pocket model.
+        path: A GGUF file; None chooses among the models directory and the packaged one.
+        directory: Where model files are; None is `models` in the state directory.
+        calibrate: Time made-up models for a minute, once for a board, so that speeds can be predicted.
+        memory_mib: MiB that a model may take at most; 0 is as much as there is.
         context: Tokens of prompt and answer together, 256 to 131072 (each costs KV memory).
         name: What replies call the variant; None is the file's name without its ending.
         download: How model files are had.
     """
 
     path: Path | None = None
+    directory: Path | None = None
+    calibrate: bool = True
+    memory_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 0
     context: Annotated[int, Meta(ge=256, le=131_072)] = 2048
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     download: DownloadConfig = DownloadConfig()

@@ -150,6 +150,7 @@ PURE = (
     "edged/models/states.py",
     "edged/models/trials.py",
     "edged/models/tuning.py",
+    "edged/models/steps.py",
     "edged/mqtt/failure.py",
     "edged/mqtt/outbox.py",
     "edged/mqtt/packet.py",

@@ -33,12 +33,12 @@ class Changer:
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every room
         self,
-        *,
         engine: Supervisor,
         prefixes: PrefixKeeper,
         dispatcher: Dispatcher,
         reporter: Reporter,
         notes: Notes,
+        *,
         model: Model,
     ) -> None:
         self._engine = engine

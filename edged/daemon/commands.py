@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+MAX_ARGUMENT = 256  # bytes of a payload; the longest names a model file
+#: Does what a verb says with the payload; raises ValueError where that makes no sense.
+Action: TypeAlias = "Callable[[str], None]"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,16 +22,47 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = None
 
 
-def run(verb: str, actions: Mapping[str, Callable[[], None]]) -> Result:
+def run(verb: str, payload: bytes, actions: Mapping[str, Action]) -> Result:
     """Performs one verb.
 
     Args:
         verb: The topic level after `command/`.
+        payload: Of the message.
         actions: What each known verb does.
     """
     action = actions.get(verb)
     if action is None:
         known = ", ".join(sorted(actions))
         return Result(verb=verb, status="error", error=f"unknown command; known are {known}")
-    action()
+    try:
+        action(_text(payload))
+    except ValueError as error:
+        return Result(verb=verb, status="error", error=str(error))
     return Result(verb=verb, status="ok")
+
+
+def _text(payload: bytes) -> str:
+    if len(payload) > MAX_ARGUMENT:
+        message = f"the payload has {len(payload)} bytes, over {MAX_ARGUMENT}"
+        raise ValueError(message)
+    try:
+        return payload.decode().strip()
+    except UnicodeDecodeError:
+        message = "the payload is not UTF-8"
+        raise ValueError(message) from None
+
+
+def tokens_per_second(text: str) -> float:
+    """A target as `command/target` gives it.
+
+    Raises:
+        ValueError: It is no number from 0.1 to 1000.
+    """
+    try:
+        target = float(text)
+    except ValueError:
+        target = 0.0
+    if not 0.1 <= target <= 1000:  # noqa: PLR2004 - slower than anyone waits, faster than any board
+        message = "the payload must be tokens per second, a number from 0.1 to 1000"
+        raise ValueError(message)
+    return target

@@ -7,11 +7,11 @@ import contextlib
 import secrets
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import edged
 from edged.daemon import report
+from edged.daemon.changing import Changer
 from edged.daemon.handling import Handling
 from edged.daemon.inbox import Inbox
 from edged.daemon.items import DrainOver, Stop, Tick
@@ -20,6 +20,8 @@ from edged.daemon.notes import Notes
 from edged.daemon.outbound import Outbound
 from edged.daemon.prefixes import PrefixKeeper
 from edged.daemon.reporter import Reporter
+from edged.daemon.selection import World
+from edged.daemon.survey import selection
 from edged.engine.frames import Delta, Prefill
 from edged.engine.life import Timeouts
 from edged.engine.statestore import StateStore
@@ -38,12 +40,14 @@ from edged.serving.state import Settings
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
 from edged.telemetry.meter import Meter
-from edged.thermal import sensor
+from edged.thermal.sensor import sense
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from edged.clock import Clock
+    from edged.daemon.selection import Selection
     from edged.engine.frames import Messages
     from edged.serving.effects import Effect, LedgerOp
     from edged.serving.row import Row
@@ -64,7 +68,6 @@ RECEIVE_SPARE = 2  # a cancel and a command get in while a full queue is being r
 LEDGER_FILE = "ledger.sqlite3"
 PREFIX_FOLDER = "prefixes"
 MIB = 1 << 20
-ROOT = Path("/")
 
 
 class Daemon:
@@ -119,6 +122,8 @@ class Daemon:
             clock=clock,
         )
         self._reporter = self._make_reporter()
+        self._changer = self._make_changer()
+        self._selection = self._make_selection(state_dir)
         self._handling = self._make_handling()
         self._outbound = self._make_outbound()
 
@@ -142,6 +147,8 @@ class Daemon:
         if self._engine is not None and self._prefixes is not None:
             self._engine.start()
             self._prefixes.start()
+            if self._selection is not None:
+                self._selection.start()
         else:
             self._reporter.no_model()
             await self._perform(events.EngineLost(reason="model_bad", retry_in=None))
@@ -164,6 +171,8 @@ class Daemon:
         now = self._clock.monotonic()
         await self._outbound.perform(self._decide(items, now), now)
         await self._retry_ledger(now)
+        if self._changer is not None:
+            self._changer.due(now)
         self._reporter.due(now)
         self._arm()
 
@@ -267,6 +276,10 @@ class Daemon:
         while items := self._inbox.take_now(BATCH):
             now = self._clock.monotonic()
             await self._outbound.perform(self._decide(items, now), now)
+        if self._selection is not None:
+            self._selection.stop()
+        if self._changer is not None:
+            await self._changer.stop()
         if self._engine is not None:
             await self._engine.stop()
         if self._prefixes is not None:
@@ -302,7 +315,7 @@ class Daemon:
         )
 
     def _make_prefixes(self, cache_dir: Path) -> PrefixKeeper | None:
-        if self._engine is None or self._model is None:
+        if not (self._engine and self._model):
             return None
         limit = self._config.engine.disk_cache_mib * MIB
         return PrefixKeeper(
@@ -313,6 +326,20 @@ class Daemon:
             clock=self._clock,
             notes=self._notes,
             post=self._offer,
+        )
+
+    def _make_changer(self) -> Changer | None:
+        if not (self._engine and self._prefixes and self._model):
+            return None
+        rooms = (self._engine, self._prefixes, self._dispatcher, self._reporter, self._notes)
+        return Changer(*rooms, model=self._model)
+
+    def _make_selection(self, state_dir: Path) -> Selection | None:
+        if not (self._engine and self._changer):
+            return None
+        world = World(self._dispatcher, self._session, self._topics, self._notes, self._clock)
+        return selection(
+            self._config, state_dir, world, self._changer, self._engine, post=self._offer
         )
 
     def _make_reporter(self) -> Reporter:
@@ -345,6 +372,7 @@ class Daemon:
             reporter=self._reporter,
             broker=f"{self._config.mqtt.host}:{self._config.mqtt.port}",
             prefixes=self._prefixes,
+            selection=self._selection,
         )
 
     def _make_outbound(self) -> Outbound:
@@ -358,11 +386,6 @@ class Daemon:
             reply_expiry_s=self._config.mqtt.reply_expiry_s,
             used=self._used,
         )
-
-
-def sense() -> sensor.Reading | sensor.NoReading:
-    """The temperature of this machine's processor."""
-    return sensor.read(ROOT)
 
 
 def _settings(config: Config) -> Settings:

@@ -45,10 +45,12 @@ class DiskDone(msgspec.Struct, frozen=True):
     Attributes:
         job: The errand it was for; None for that of the start.
         result: What came of it, or the exception.
+        owner: Whose thread it was.
     """
 
     job: Job | None
     result: Any
+    owner: str = "prefixes"
 
 
 class DiskThread:
@@ -56,11 +58,13 @@ class DiskThread:
 
     Args:
         post: Gets a DiskDone for each piece of work, in the event loop.
+        owner: Who works in it.
     """
 
-    def __init__(self, post: Callable[[object], None]) -> None:
+    def __init__(self, post: Callable[[object], None], owner: str = "prefixes") -> None:
         self._post = post
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prefixes")
+        self._owner = owner
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=owner)
         self._stopping = threading.Event()
 
     def run(self, job: Job | None, work: Callable[..., object], *args: object) -> None:
@@ -68,7 +72,7 @@ class DiskThread:
         loop = asyncio.get_running_loop()
 
         def report(result: object) -> None:
-            self._post(DiskDone(job, result))
+            self._post(DiskDone(job, result, self._owner))
 
         def do() -> None:
             if self.stopping():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
@@ -12,6 +12,7 @@ from edged.daemon.items import DrainOver, Stop, Tick
 from edged.engine import events as engine_events
 from edged.engine import frames
 from edged.engine.lifecycle import State as EngineState
+from edged.models import progress
 from edged.mqtt import packet
 from edged.mqtt.packet import Outgoing
 from edged.serving import events
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from edged.daemon.notes import Notes
     from edged.daemon.prefixes import PrefixKeeper
     from edged.daemon.reporter import Reporter
+    from edged.daemon.selection import Selection
     from edged.engine.supervisor import Supervisor
     from edged.engine.work import News
     from edged.mqtt.session import Session
@@ -48,6 +50,7 @@ class Handling:
         reporter: Publishes what is retained.
         broker: Host and port, for the journal.
         prefixes: What is said about errands goes there; None where no model could be loaded.
+        selection: Chooses the model; None where the owner did.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every room
@@ -63,6 +66,7 @@ class Handling:
         reporter: Reporter,
         broker: str,
         prefixes: PrefixKeeper | None = None,
+        selection: Selection | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._engine = engine
@@ -74,6 +78,7 @@ class Handling:
         self._reporter = reporter
         self._broker = broker
         self._prefixes = prefixes
+        self._selection = selection
         self._handlers: dict[type, Callable[[Any, float], Effects]] = {
             packet.Incoming: self._incoming,
             packet.Connected: self._connected,
@@ -90,7 +95,9 @@ class Handling:
             frames.Failed: self._frame,
             frames.Learned: self._frame,
             frames.Saved: self._frame,
-            DiskDone: self._keep,
+            frames.Measured: self._select,
+            **dict.fromkeys(get_args(progress.Event), self._select),
+            DiskDone: self._disk_done,
             Tick: self._tick,
             Stop: self._stop,
             DrainOver: self._drain_over,
@@ -124,28 +131,36 @@ class Handling:
     def _order(self, message: packet.Incoming, meaning: Inbound, now: float) -> Effects:
         if meaning.kind == "cancel":
             return self._dispatcher.on(inbound.cancel_event(message), now)
-        return self._command(meaning.name or "", now)
+        return self._command(meaning.name or "", message.payload, now)
 
-    def _command(self, verb: str, now: float) -> Effects:
+    def _command(self, verb: str, payload: bytes, now: float) -> Effects:
         effects: Effects = []
 
-        def pause(*, paused: bool) -> None:
-            effects.extend(self._dispatcher.on(events.PauseSet(paused=paused), now))
+        def pause(_: str) -> None:
+            effects.extend(self._dispatcher.on(events.PauseSet(paused=True), now))
 
-        def resume() -> None:
-            pause(paused=False)
+        def resume(_: str) -> None:
+            effects.extend(self._dispatcher.on(events.PauseSet(paused=False), now))
             self._rearm()
 
-        actions = {
-            "announce": self._reporter.announce,
-            "pause": lambda: pause(paused=True),
+        actions: dict[str, commands.Action] = {
+            "announce": lambda _: self._announce(),
+            "pause": pause,
             "resume": resume,
         }
-        result = commands.run(verb, actions)
+        if (selection := self._selection) is not None:
+            actions["select"] = selection.pin
+            actions["target"] = lambda text: selection.retarget(commands.tokens_per_second(text))
+        result = commands.run(verb, payload, actions)
         self._session.publish(
             Outgoing(topic=self._topics.result(verb), payload=msgspec.json.encode(result), qos=1)
         )
         return effects
+
+    def _announce(self) -> None:
+        self._reporter.announce()
+        if self._selection is not None:
+            self._selection.announce()
 
     def _rearm(self) -> None:
         if self._engine is not None and self._engine.state is EngineState.FATAL:
@@ -157,7 +172,7 @@ class Handling:
         if not event.refused:  # `Granted` is told only on the connection of the refusal
             self._notes.broker_grants()
         # A broker that was restarted may have lost everything retained.
-        self._reporter.announce()
+        self._announce()
         return []
 
     def _disconnected(self, event: packet.Disconnected, now: float) -> Effects:
@@ -189,7 +204,7 @@ class Handling:
             n_ctx=event.ready.n_ctx,
             streams=event.ready.streams,
         )
-        return [*self._dispatcher.on(ready, now), *self._keep(event, now)]
+        return [*self._dispatcher.on(ready, now), *self._tell(event, now)]
 
     def _engine_died(self, event: engine_events.EngineDied, now: float) -> Effects:
         self._notes.engine_died(event, now)
@@ -202,7 +217,7 @@ class Handling:
             during=event.during,
             retry_in=event.retry_in,
         )
-        return [*self._dispatcher.on(lost, now), *self._keep(event, now)]
+        return [*self._dispatcher.on(lost, now), *self._tell(event, now)]
 
     def _loading(self, event: frames.Loading, now: float) -> Effects:
         del now
@@ -216,6 +231,8 @@ class Handling:
     def _frame(self, frame: News, now: float) -> Effects:
         if frames.is_errand(frame.key):
             return self._keep(frame, now)
+        if frames.is_measure(frame.key):
+            return self._select(frame, now)
         event = inbound.frame_event(frame)
         return [] if event is None else self._dispatcher.on(event, now)
 
@@ -228,10 +245,24 @@ class Handling:
                 self._notes.mistake("prefixes", error)
         return []
 
+    def _select(self, item: object, now: float) -> Effects:
+        """Tell the chooser of models; what serves goes on serving whatever becomes of it."""
+        try:
+            return [] if self._selection is None else self._selection.hear(item, now)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._notes.mistake("selection", error)
+            return []
+
+    def _tell(self, item: object, now: float) -> Effects:
+        return [*self._keep(item, now), *self._select(item, now)]
+
+    def _disk_done(self, event: DiskDone, now: float) -> Effects:
+        return self._select(event, now) if event.owner == "selection" else self._keep(event, now)
+
     # From timers and signals.
 
     def _tick(self, event: Tick, now: float) -> Effects:
-        return [*self._dispatcher.on(events.Tick(), now), *self._keep(event, now)]
+        return [*self._dispatcher.on(events.Tick(), now), *self._tell(event, now)]
 
     def _stop(self, event: Stop, now: float) -> Effects:
         del event

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edged.models import progress
 from edged.serving.request import KEY_SEPARATOR
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
@@ -122,6 +123,33 @@ class Notes:
         self._journal.write(kinds.MODEL_BAD, Fields(reason=reason))
         self._health.raise_("model_missing" if missing else "model_bad", now, reason)
 
+    def chosen(self, variant: str | None, sentence: str) -> None:
+        """The best variant on this disk, and why."""
+        self._journal.write(kinds.MODEL_CHOSEN, Fields(variant=variant, reason=sentence))
+
+    def fetch_step(self, event: progress.Progress | progress.Pinned | progress.Evicted) -> None:
+        """How a download goes."""
+        name, reason = fetch_line(event)
+        self._journal.write(kinds.MODEL_FETCHING, Fields(variant=name, reason=reason))
+
+    def fetched(self, event: progress.Fetched | progress.FetchFailed, now: float) -> None:
+        """A download came to its end, or an attempt did."""
+        if isinstance(event, progress.Fetched):
+            self._health.clear("download_failed")
+            reason = f"{event.bytes} bytes, sha256 {event.sha256}"
+            self._journal.write(kinds.MODEL_FETCHED, Fields(variant=event.variant, reason=reason))
+            return
+        self._health.raise_("download_failed", now, f"{event.variant}: {event.reason}")
+        self._journal.write(
+            kinds.MODEL_FETCH_FAILED,
+            Fields(
+                variant=event.variant,
+                code=event.code,
+                reason=event.reason,
+                retry_s=event.retry_in,
+            ),
+        )
+
     def mistake(self, where: str, error: Exception) -> None:
         """An exception that nobody expected: its place, for its text may quote a prompt."""
         self._journal.mistake(where, error)
@@ -198,6 +226,20 @@ class Notes:
     def prefixes_saved(self) -> None:
         """The disk takes it."""
         self._health.clear("prefixes_not_saved")
+
+
+def fetch_line(
+    event: progress.Progress | progress.Pinned | progress.Evicted,
+) -> tuple[str, str]:
+    """The variant or file that a step of a download is about, and what happened."""
+    match event:
+        case progress.Progress():
+            total = "?" if event.total is None else event.total
+            return event.variant, f"{event.state}, {event.done} of {total} bytes"
+        case progress.Pinned():
+            return event.variant, f"sha256 {event.sha256}, told by {event.source or 'the file'}"
+        case progress.Evicted():
+            return event.file, f"removed for room, {event.bytes} bytes"
 
 
 def _request_fields(effect: Finished, temp_c: float | None) -> Fields:

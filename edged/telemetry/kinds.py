@@ -58,6 +58,12 @@ ENGINE_DIED = Kind("5f6e7124dbf346039e15eba0a1b9308e", Priority.ERROR, "engine d
 ENGINE_FATAL = Kind("b5f5c460777141c88c0c93af038b6f90", Priority.ERROR, "engine given up")
 ENGINE_STDERR = Kind("946bf95647674eb9b5ee9ef02f40f42f", Priority.DEBUG, "engine says")
 MODEL_BAD = Kind("a0584655ef5140ff8b17f18ccbd38503", Priority.ERROR, "model unusable", _OFTEN)
+MODEL_CHOSEN = Kind("f22e592c7ccc4da2929988e0c4000e6b", Priority.NOTICE, "model chosen")
+MODEL_FETCHING = Kind("e22bc6fa0cb54199ab60f40f6f126bf9", Priority.INFO, "model download")
+MODEL_FETCHED = Kind("1422d96190414e90b55bcb39d6cd89ed", Priority.NOTICE, "model fetched")
+MODEL_FETCH_FAILED = Kind(
+    "86eafec9b0f5499ab0afb4c2979ad94f", Priority.WARNING, "model not fetched", _OFTEN
+)
 BROKER_BACK = Kind("aabed9beae43426f968366436ddf7ab8", Priority.NOTICE, "broker connected")
 BROKER_LOST = Kind("89c65debc8084b2ea017eef3254c7a83", Priority.WARNING, "broker lost", 600.0)
 BROKER_REFUSED = Kind("524a596b9130496ebf8dc14559d3d9b2", Priority.ERROR, "broker refuses", 600.0)

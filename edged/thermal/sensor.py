@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
 from edged.errors import StorageError
 from edged.files import read_bounded
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # By type, not by number: zones are numbered as drivers load. The first is a Raspberry Pi's.
 ZONE_TYPES = ("cpu-thermal", "cpu_thermal", "soc_thermal", "x86_pkg_temp")
@@ -49,6 +46,11 @@ def read(root: Path) -> Reading | NoReading:
     if not LOWEST_C <= celsius <= HIGHEST_C:
         return NoReading(f"{zone.name} says {celsius:g} C")
     return Reading(celsius)
+
+
+def sense() -> Reading | NoReading:
+    """The temperature of this machine's processor."""
+    return read(Path("/"))
 
 
 def _line(path: Path) -> str:

@@ -1,18 +1,44 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from edged.daemon import commands
 
 
-def test_a_known_verb_is_done() -> None:
+def test_a_known_verb_is_done_with_its_payload() -> None:
     done: list[str] = []
-    result = commands.run("pause", {"pause": lambda: done.append("pause")})
-    assert done == ["pause"]
-    assert msgspec.json.encode(result) == b'{"verb":"pause","status":"ok"}'
+    result = commands.run("select", b" a.gguf\n", {"select": done.append})
+    assert done == ["a.gguf"]
+    assert msgspec.json.encode(result) == b'{"verb":"select","status":"ok"}'
 
 
 def test_an_unknown_verb_names_the_known_ones() -> None:
-    result = commands.run("fly", {"resume": lambda: None, "pause": lambda: None})
+    result = commands.run("fly", b"", {"resume": print, "pause": print})
     assert result.status == "error"
     assert result.error == "unknown command; known are pause, resume"
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"), [(b"\xff", "not UTF-8"), (b"x" * 257, "257 bytes, over 256")]
+)
+def test_a_payload_that_cannot_be_read_is_not_passed_on(payload: bytes, said: str) -> None:
+    done: list[str] = []
+    result = commands.run("select", payload, {"select": done.append})
+    assert result.error is not None
+    assert said in result.error
+    assert done == []
+
+
+def test_a_target_is_a_number_in_bounds() -> None:
+    assert commands.tokens_per_second("7.5") == 7.5
+
+
+@pytest.mark.parametrize("text", ["", "fast", "nan", "inf", "-1", "0", "1001", "8 tok/s"])
+def test_any_other_target_is_refused(text: str) -> None:
+    result = commands.run("target", text.encode(), {"target": refuse})
+    assert result.error == "the payload must be tokens per second, a number from 0.1 to 1000"
+
+
+def refuse(text: str) -> None:
+    commands.tokens_per_second(text)

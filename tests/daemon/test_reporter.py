@@ -165,7 +165,8 @@ def test_a_change_of_model_is_told_at_once() -> None:
     desk.after(1)
     desk.reporter.changing(msgspec.structs.replace(MODEL, name="other"))
     desk.after(0)
-    info = msgspec.json.decode(desk.rooms.session.on(desk.rooms.topics.info)[-1].payload, type=Info)
+    sent = desk.rooms.fake_session.on(desk.rooms.topics.info)[-1]
+    info = msgspec.json.decode(sent.payload, type=Info)
     assert info.model is not None
     assert info.model.name == "other"
     assert desk.reporter.variant == "other"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
+POCKET = ROOT / "edged" / "data" / "pocket.gguf"
 FAKE_ENGINE = ROOT / "tests" / "engine" / "fake_engine.py"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
@@ -210,6 +211,7 @@ class DaemonProcess:
             "mqtt": {"host": "127.0.0.1", "port": port},
             "serving": {"state_dir": str(self.state)},
             "engine": {"cache_dir": str(self.cache)},
+            "model": {"path": str(POCKET)},
         }
         if self._script is not None:
             self.write_script(self._script)

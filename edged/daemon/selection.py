@@ -1,0 +1,410 @@
+"""Keeps the best variant serving: looks, swaps, times and fetches, one step at a time.
+
+What the next step is, `edged.models.steps` decides; here it is done. All methods are called in the
+event loop; what takes long is done in a thread, whose result comes back through the inbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import msgspec
+
+from edged.daemon.errand import DiskDone, DiskThread
+from edged.daemon.items import Tick
+from edged.daemon.model import Model  # noqa: TC001 - msgspec resolves it
+from edged.engine import frames
+from edged.engine.events import EngineDied, EngineUp
+from edged.models import progress, steps
+from edged.models.figures import Measurement
+from edged.models.variants import Variant  # noqa: TC001 - as above
+from edged.mqtt.packet import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from edged.clock import Clock
+    from edged.daemon.changing import Changer
+    from edged.daemon.notes import Notes
+    from edged.engine.supervisor import Supervisor
+    from edged.mqtt.session import Session
+    from edged.mqtt.topics import Topics
+    from edged.serving.dispatcher import Dispatcher
+    from edged.serving.effects import Effect
+
+KEY = frames.MEASURE + "serving"
+IDLE_S = 5.0  # nobody is kept waiting by a measurement that began right behind his answer
+LOOK_S = 300.0  # memory and files of a house change slowly, and a look reads headers
+DEATHS = 2  # at load: the second one was no accident
+PP, TG, REPEAT = 512, 128, 3  # llama-bench's own pp512 and tg128
+CALIBRATE_TRIES = 3  # a board where a child dies of it three times chooses by what is published
+MAX_BARRED = 64  # more variants than that have no place in one house's life
+MEASURE_TRIES = 8  # interrupted by requests so often, it waits for the next look
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner asked for since the start.
+
+    Attributes:
+        target_tps: tok/s that the variant is to have.
+        pinned: The variant to take whatever its rate; None chooses.
+        barred: Variants that killed the child at load, with the reason.
+    """
+
+    target_tps: float
+    pinned: str | None = None
+    barred: tuple[tuple[str, str], ...] = ()
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look found.
+
+    Attributes:
+        board: Fingerprint of board and engine.
+        best: The best variant of all, by its id; None: none fits.
+        local: The best one on this disk.
+        model: `local`, opened.
+        wanted: `best`, if it is not on this disk and may be fetched.
+        measured: Variants that were measured on this board.
+        calibrated: The board was calibrated.
+        payload: Of the retained topic `selection`.
+        sentence: The choice in words.
+    """
+
+    board: str
+    best: str | None
+    local: str | None
+    model: Model | None
+    wanted: Variant | None = None
+    measured: frozenset[str] = frozenset()
+    calibrated: bool = True
+    payload: bytes = b"{}"
+    sentence: str = ""
+
+
+class World(NamedTuple):
+    """The rooms that a choice reads or tells."""
+
+    dispatcher: Dispatcher
+    session: Session
+    topics: Topics
+    notes: Notes
+    clock: Clock
+
+
+class Survey(Protocol):
+    """What is done in a thread."""
+
+    def look(self, wish: Wish) -> View:
+        """Find and judge all variants."""
+
+    def keep(self, measurement: Measurement) -> None:
+        """Write a measurement."""
+
+    async def calibrate(self, clock: Clock) -> None:
+        """Time made-up models in a child of its own; this one runs in the event loop."""
+
+
+class Fetcher(Protocol):
+    """What downloads, in a thread of its own."""
+
+    def start(self, variant: Variant, keep: Collection[str] = ()) -> None:
+        """Have that file; none of `keep` is removed for it."""
+
+    def cancel(self) -> None:
+        """Give up what is under way."""
+
+    def close(self) -> None:
+        """Cancel, and end the thread."""
+
+
+class Selection:
+    """Takes items of the inbox; returns the effects to perform.
+
+    Args:
+        survey: Looks and keeps, in a thread.
+        changer: Swaps.
+        engine: Of the child, to time it.
+        open_fetcher: Makes what downloads; its events come back through the inbox.
+        world: The other rooms.
+        post: Puts an item into the inbox.
+        wish: At the start.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root hands over every room
+        self,
+        *,
+        survey: Survey,
+        changer: Changer,
+        engine: Supervisor,
+        open_fetcher: Callable[[], Fetcher],
+        world: World,
+        post: Callable[[object], None],
+        wish: Wish,
+    ) -> None:
+        self._survey = survey
+        self._changer = changer
+        self._engine = engine
+        self._open_fetcher = open_fetcher
+        self._fetcher: Fetcher | None = None
+        self._fetching: str | None = None
+        self._dispatcher = world.dispatcher
+        self._session = world.session
+        self._topics = world.topics
+        self._notes = world.notes
+        self._clock = world.clock
+        self._thread = DiskThread(post, "selection")
+        self._wish = wish
+        self._view: View | None = None
+        self._looking = False
+        self._look_again = False
+        self._looked_at = 0.0
+        self._up = False
+        self._busy_at = 0.0
+        self._timing = False
+        self._tries = 0
+        self._deaths = 0
+        self._calibrating: asyncio.Task[None] | None = None
+        self._calibrations = 0
+
+    @property
+    def target_tps(self) -> float:
+        """tok/s that the variant is to have."""
+        return self._wish.target_tps
+
+    def start(self) -> None:
+        """Look for the first time, while the child loads; called in the event loop."""
+        self._fetcher = self._open_fetcher()
+        self._see()
+
+    def stop(self) -> None:
+        """Give up what waits and what is being fetched; returns when the threads have ended."""
+        if self._calibrating is not None:
+            self._calibrating.cancel()
+        if self._fetcher is not None:
+            self._fetcher.close()
+        self._thread.stop()
+
+    def retarget(self, target_tps: float) -> None:
+        """Choose anew for another rate."""
+        self._wish = msgspec.structs.replace(self._wish, target_tps=target_tps)
+        self._see()
+
+    def pin(self, variant: str) -> None:
+        """Take this variant, or with an empty name or `auto` the best one."""
+        pinned = None if variant in {"", "auto"} else variant
+        self._wish = msgspec.structs.replace(self._wish, pinned=pinned)
+        self._see()
+
+    def announce(self) -> None:
+        """Publish the choice."""
+        if self._view is not None:
+            topic = self._topics.selection
+            self._session.publish(
+                Outgoing(topic=topic, payload=self._view.payload, qos=1, retain=True)
+            )
+
+    def hear(self, item: object, now: float) -> list[Effect]:
+        """Take an item of the inbox; those of others are ignored."""
+        match item:
+            case EngineUp():
+                self._up, self._deaths, self._tries, self._timing = True, 0, 0, False
+            case EngineDied():
+                self._died(item)
+            case frames.Measured() if item.key == KEY:
+                self._measured(item)
+            case frames.Failed() if item.key == KEY:
+                self._timing = False
+                self._tries += item.code != "interrupted"
+            case progress.Progress():
+                self._progress(item)
+            case progress.Fetched() | progress.FetchFailed():
+                self._fetched(item, now)
+            case progress.Pinned() | progress.Evicted():
+                self._notes.fetch_step(item)
+            case DiskDone(result=View() | Exception() as result):
+                return self._seen(result, now)
+            case Tick():
+                return self._tick(now)
+        return []
+
+    # Looking.
+
+    def _see(self) -> None:
+        if self._looking:
+            self._look_again = True
+            return
+        self._looking = True
+        self._looked_at = self._clock.monotonic()
+        self._thread.run(None, self._survey.look, self._wish)
+
+    def _seen(self, result: View | Exception, now: float) -> list[Effect]:
+        self._looking = False
+        if self._look_again:
+            self._look_again = False
+            self._see()
+            return []
+        if isinstance(result, Exception):
+            self._notes.mistake("selection", result)
+            return []
+        before, self._view = self._view, result
+        if before is None or before.payload != result.payload:
+            self._notes.chosen(result.local, result.sentence)
+            self.announce()
+        return self._step(now)
+
+    # Doing.
+
+    def _tick(self, now: float) -> list[Effect]:
+        standing = self._dispatcher.snapshot(now)
+        if standing.running or standing.waiting:
+            self._busy_at = now
+            if self._calibrating is not None:
+                self._calibrating.cancel()
+        if now - self._looked_at >= LOOK_S:
+            self._tries = 0
+            self._see()
+        return self._step(now)
+
+    def _step(self, now: float) -> list[Effect]:
+        view = self._view
+        if view is None or self._changer.busy or self._timing or self._calibrating:
+            return []
+        match steps.next_step(self._situation(view)):
+            case steps.Swap() if view.model is not None:
+                self._up = False
+                self._deaths = 0
+                return self._changer.ask(view.model, now)
+            case steps.MeasureServing() if self._idle(now):
+                self._measure()
+            case steps.Calibrate() if self._idle(now):
+                self._calibrate()
+            case steps.Fetch() if view.wanted is not None:
+                self._fetch(view.wanted, view)
+            case steps.StopFetching():
+                self._give_up()
+        return []
+
+    def _situation(self, view: View) -> steps.Situation:
+        serving = self._changer.model.view.name
+        return steps.Situation(
+            serving=serving,
+            local=view.local,
+            best=view.best,
+            measured=serving in view.measured or self._tries >= MEASURE_TRIES,
+            calibrated=view.calibrated or self._calibrations >= CALIBRATE_TRIES,
+            fetching=self._fetching,
+            may_fetch=view.wanted is not None,
+        )
+
+    # Fetching.
+
+    def _fetch(self, variant: Variant, view: View) -> None:
+        keep = {self._changer.model.view.file}
+        if view.model is not None:
+            keep.add(view.model.view.file)
+        if self._fetcher is not None:
+            self._fetching = variant.id
+            self._fetcher.start(variant, keep)
+
+    def _give_up(self) -> None:
+        self._fetching = None
+        if self._fetcher is not None:
+            self._fetcher.cancel()
+
+    def _progress(self, event: progress.Progress) -> None:
+        topic = self._topics.progress("download")
+        self._session.publish(Outgoing(topic=topic, payload=msgspec.json.encode(event)))
+        if event.milestone:
+            self._notes.fetch_step(event)
+
+    def _fetched(self, event: progress.Fetched | progress.FetchFailed, now: float) -> None:
+        self._notes.fetched(event, now)
+        if isinstance(event, progress.FetchFailed):
+            if event.retry_in is not None:
+                return
+            self._bar(event.variant, f"it could not be fetched: {event.reason}")
+        self._fetching = None
+        self._see()
+
+    def _bar(self, variant: str, reason: str) -> None:
+        barred = (*self._wish.barred, (variant, reason))[-MAX_BARRED:]
+        self._wish = msgspec.structs.replace(self._wish, barred=barred)
+
+    def _idle(self, now: float) -> bool:
+        standing = self._dispatcher.snapshot(now)
+        asked = standing.running or standing.waiting or standing.draining
+        return self._up and not asked and now - self._busy_at >= IDLE_S
+
+    def _measure(self) -> None:
+        self._timing = True
+        room = self._changer.model.view.context
+        self._engine.measure(
+            frames.Measure(key=KEY, pp=min(PP, room), tg=min(TG, room), repeat=REPEAT)
+        )
+
+    def _calibrate(self) -> None:
+        if self._calibrating is None:
+            task = asyncio.get_running_loop().create_task(self._calibration(), name="calibration")
+            self._calibrating = task
+
+    async def _calibration(self) -> None:
+        try:
+            await self._survey.calibrate(self._clock)
+        except asyncio.CancelledError:
+            raise  # somebody asks; it begins anew when nobody does
+        except Exception as error:  # noqa: BLE001 - told; a board can serve without it
+            self._calibrations += 1
+            self._notes.mistake("calibration", error)
+        finally:
+            self._calibrating = None
+        self._see()
+
+    def _measured(self, frame: frames.Measured) -> None:
+        self._timing = False
+        model, view = self._changer.model, self._view
+        if view is None or not frame.tg_ms or not frame.pp_ms:
+            self._tries += 1
+            return
+        room = model.view.context
+        measurement = measurement_of(
+            frame, model, view.board, self._clock.wall(), (min(PP, room), min(TG, room))
+        )
+        self._thread.forget(self._survey.keep, measurement)
+        self._see()
+
+    def _died(self, event: EngineDied) -> None:
+        self._up = self._timing = False
+        if event.during != "load":
+            return
+        self._deaths += 1
+        if self._deaths >= DEATHS:
+            self._deaths = 0
+            name = self._changer.model.view.name
+            reason = f"it killed the engine {DEATHS} times at load: {event.reason}"
+            self._bar(name, reason)
+            self._see()
+
+
+def measurement_of(
+    frame: frames.Measured, model: Model, board: str, wall: float, tokens: tuple[int, int]
+) -> Measurement:
+    """A child's times as rates: the median, and the standard error of the decode rate."""
+    read, made = tokens
+    rates = sorted(made / ms * 1e3 for ms in frame.tg_ms)
+    mean = sum(rates) / len(rates)
+    spread = sum((rate - mean) ** 2 for rate in rates) / max(1, len(rates) - 1)
+    # The first reading pays for what is made once.
+    readings = sorted(read / ms * 1e3 for ms in frame.pp_ms[1:] or frame.pp_ms)
+    return Measurement(
+        digest=model.fingerprint.digest,
+        board=board,
+        tps=rates[len(rates) // 2],
+        error=(spread / len(rates)) ** 0.5,
+        pp=readings[len(readings) // 2],
+        threads=model.load.threads,
+        threads_batch=model.load.threads_batch,
+        repack=model.load.repack,
+        wall=wall,
+    )

@@ -1,0 +1,307 @@
+"""Looks at board, catalogue, disk and what is known of speeds, and judges every variant."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edged.daemon.calibrate import calibrate, plan_for
+from edged.daemon.model import MAX_PREFIX_TOKENS, default_threads, open_model
+from edged.daemon.selection import Selection, View, Wish
+from edged.engine import build
+from edged.models import attempts, fit
+from edged.models.calibrationfile import load_calibration, save_calibration
+from edged.models.choose import choose
+from edged.models.device import Roots, probe
+from edged.models.fetcher import Fetcher
+from edged.models.figurestore import find_measured, load_measured, save_measured
+from edged.models.fingerprint import fingerprint
+from edged.models.gather import Seen, gather
+from edged.models.inventory import OWN_FILES, read_catalogue, take_inventory
+from edged.models.predict import predict
+from edged.models.reasons import Terms
+from edged.models.speeds import board_kind
+from edged.models.store import Store
+from edged.password import read_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edged.clock import Clock
+    from edged.daemon.changing import Changer
+    from edged.daemon.model import Model
+    from edged.daemon.selection import World
+    from edged.engine.supervisor import Supervisor
+    from edged.models.calibration import Calibration
+    from edged.models.candidates import Candidate, Choice, Verdict
+    from edged.models.facts import DeviceFacts
+    from edged.models.figures import Measurement
+    from edged.models.fingerprint import Fingerprint
+    from edged.models.inventory import Inventory
+    from edged.models.variants import Variant
+    from edged.settings import Config, DownloadConfig
+
+GB = 10**9
+MIB = 1 << 20
+MODELS_FOLDER = "models"
+
+
+class Surveyor:
+    """Called in one thread; remembers the fingerprints of files, which cost 4 MiB of reading each.
+
+    Args:
+        config: The daemon's.
+        state_dir: Where measurements are, and models unless the configuration says otherwise.
+        roots: Of this machine; a test has a recorded one.
+        catalogues: Folder of the owner's catalogue files.
+    """
+
+    def __init__(
+        self, config: Config, state_dir: Path, roots: Roots | None = None, *, catalogues: Path
+    ) -> None:
+        self._config = config
+        self._state_dir = state_dir
+        chosen = config.model.directory
+        self.folder = Path(chosen) if chosen is not None else state_dir / MODELS_FOLDER
+        self._roots = roots or Roots(models=self.folder)
+        self._catalogues = catalogues
+        self._known: dict[tuple[str, int, int], Fingerprint] = {}
+
+    def look(self, wish: Wish, held: int = 0) -> View:
+        """Judge all variants.
+
+        Args:
+            wish: Of the owner.
+            held: Bytes of memory that our child has and would give back.
+
+        Raises:
+            ConfigError: A catalogue has mistakes.
+            StorageError: A catalogue cannot be read.
+        """
+        facts, board = self.board()
+        inventory = take_inventory(read_catalogue(self._catalogues), self.folder)
+        seen = self._seen(inventory, facts, board, wish)
+        choice = choose(self._candidates(inventory, facts, seen, wish), self._terms(facts, wish, held))
+        return View(
+            board=board,
+            best=choice.chosen,
+            local=choice.serves,
+            model=self._open(choice.serves, inventory, seen),
+            wanted=self._wanted(choice.chosen, inventory),
+            measured=frozenset(name for name, each in seen.items() if each.measurements),
+            calibrated=not self._config.model.calibrate or self._calibration(board) is not None,
+            payload=msgspec.json.encode(told(choice)),
+            sentence=sentence(choice),
+        )
+
+    def board(self) -> tuple[DeviceFacts, str]:
+        """The facts of this machine, and their fingerprint with the engine's build."""
+        facts = probe(self._roots)
+        return facts, facts.fingerprint(build.build_id() or "unknown")
+
+    async def calibrate(self, clock: Clock) -> None:
+        """Time made-up models and write what was found.
+
+        Raises:
+            EngineError: A child died.
+            StorageError: The disk does not take it.
+        """
+        facts, board = self.board()
+        plan = plan_for(facts, self._roots.root / "sys")
+        found = await calibrate(
+            facts, board, self._state_dir, clock, planned=plan, tell=lambda *_: None
+        )
+        save_calibration(self._state_dir, found)
+
+    def _calibration(self, board: str) -> Calibration | None:
+        return load_calibration(self._state_dir, board)
+
+    def keep(self, measurement: Measurement) -> None:
+        """Write a measurement.
+
+        Raises:
+            StorageError: The disk does not take it.
+        """
+        save_measured(self._state_dir, measurement)
+
+    def _digest(self, path: Path, data_offset: int) -> str:
+        facts = path.stat()
+        key = (str(path), facts.st_size, facts.st_mtime_ns)
+        if key not in self._known:
+            self._known[key] = fingerprint(path, data_offset)
+        return self._known[key].digest
+
+    def _seen(
+        self, inventory: Inventory, facts: DeviceFacts, board: str, wish: Wish
+    ) -> dict[str, Seen]:
+        """What is known here of each variant that is here or barred."""
+        known, calibration = load_measured(self._state_dir), self._calibration(board)
+        setup = setup_of(self._config, facts)
+        seen = {name: Seen(quarantined=reason) for name, reason in wish.barred}
+        for name, found in inventory.found.items():
+            measured = find_measured(
+                known, self._digest(found.path, found.header.data_offset), board
+            )
+            barred = seen.get(name, Seen()).quarantined
+            seen[name] = Seen(
+                header=found.header,
+                on_disk=True,
+                quarantined=barred,
+                measurements=() if measured is None else (measured,),
+                prediction=None
+                if calibration is None
+                else predict(found.header, calibration, setup),
+            )
+        return seen
+
+    def _candidates(
+        self, inventory: Inventory, facts: DeviceFacts, seen: dict[str, Seen], wish: Wish
+    ) -> tuple[Candidate, ...]:
+        """All of them, or the one that the owner named."""
+        found = gather(
+            inventory.catalogue,
+            setup_of(self._config, facts),
+            seen,
+            self._config.engine.prefix_cache_mib,
+        )
+        if wish.pinned is None:
+            return found
+        return tuple(each for each in found if each.variant.id == wish.pinned)
+
+    def _terms(self, facts: DeviceFacts, wish: Wish, held: int) -> Terms:
+        cap = self._config.model.memory_mib * MIB or None
+        return Terms(
+            budget=fit.budget(facts, held, cap),
+            target=wish.target_tps if wish.pinned is None else 0.0,
+            board=board_kind(facts),
+            context=self._config.model.context,
+            free_bytes=facts.free_bytes,
+        )
+
+    def _wanted(self, name: str | None, inventory: Inventory) -> Variant | None:
+        """The best one, if it is not here and may be had."""
+        if name is None or name in inventory.found or not self._config.model.download.enabled:
+            return None
+        variant = inventory.catalogue.variant(name)
+        return variant if variant is not None and (variant.repo or variant.url) else None
+
+    def _open(
+        self, name: str | None, inventory: Inventory, seen: dict[str, Seen]
+    ) -> Model | None:
+        """The model with the threads that were found to be fastest, if the owner left them open."""
+        if name is None:
+            return None
+        model = open_model(self._config, inventory.found[name].path, name)
+        engine, known = self._config.engine, seen[name]
+        best = next(iter(known.measurements), known.prediction)
+        if best is None or engine.threads or engine.threads_batch:
+            return model
+        load = msgspec.structs.replace(
+            model.load, threads=best.threads, threads_batch=best.threads_batch
+        )
+        return msgspec.structs.replace(model, load=load)
+
+
+def selection(  # noqa: PLR0913 - the composition root hands over every room
+    config: Config,
+    state_dir: Path,
+    world: World,
+    changer: Changer,
+    engine: Supervisor,
+    *,
+    post: Callable[[object], None],
+) -> Selection | None:
+    """What chooses on this machine; None where the owner named a file."""
+    if config.model.path is not None:
+        return None
+    survey = Surveyor(config, state_dir, catalogues=OWN_FILES)
+    return Selection(
+        survey=survey,
+        changer=changer,
+        engine=engine,
+        open_fetcher=lambda: _fetcher(config.model.download, survey.folder, world, post),
+        world=world,
+        post=post,
+        wish=Wish(target_tps=config.engine.target_tps),
+    )
+
+
+def _fetcher(
+    config: DownloadConfig, folder: Path, world: World, post: Callable[[object], None]
+) -> Fetcher:
+    """Downloads into the models directory; its events come to the event loop that runs now."""
+    outside = attempts.World(
+        store=Store(folder), config=config, token=read_token(config.token_file), clock=world.clock
+    )
+
+    def tell(event: object) -> None:
+        loop.call_soon_threadsafe(post, event)
+
+    loop = asyncio.get_running_loop()
+    return Fetcher(outside, tell)
+
+
+def setup_of(config: Config, facts: DeviceFacts) -> fit.Setup:
+    """How a model is going to be loaded, as far as memory depends on it."""
+    engine = config.engine
+    return fit.Setup(
+        context=config.model.context,
+        streams=max(1, engine.streams),
+        kv_type=engine.kv_type,
+        prefix_tokens=MAX_PREFIX_TOKENS,
+        prefill_chunk=engine.prefill_chunk,
+        threads=engine.threads_batch or engine.threads or default_threads(),
+        repack=engine.repack,
+        flash_attention=engine.flash_attention != "off",
+        features=facts.cpu_features,
+    )
+
+
+def told(choice: Choice) -> dict[str, object]:
+    """The retained topic `selection`: what serves, what would be best, and why not the others."""
+    return {
+        "status": choice.status,
+        "target_tps": choice.target,
+        "context": choice.context,
+        "chosen": choice.chosen,
+        "serves": choice.serves,
+        "sentence": sentence(choice),
+        "have_bytes": choice.budget.have,
+        "limit": choice.budget.limit,
+        "candidates": [_told(verdict) for verdict in choice.verdicts],
+    }
+
+
+def sentence(choice: Choice) -> str:
+    """The choice in words."""
+    verdict = choice.verdict(choice.chosen)
+    if verdict is not None:
+        return f"{choice.chosen}: {verdict.reason}"
+    have = f"{choice.budget.have / GB:.2f} GB may be used"
+    needs = [each.candidate.need.total for each in choice.verdicts if each.candidate.need]
+    least = f", the least need is {min(needs) / GB:.2f} GB" if needs else ""
+    return f"no variant can be chosen: {have}{least}"
+
+
+def _told(verdict: Verdict) -> dict[str, object]:
+    candidate = verdict.candidate
+    variant, quality = candidate.variant, candidate.variant.quality
+    return {
+        "id": variant.id,
+        "family": candidate.family.id,
+        "on_disk": candidate.on_disk,
+        "rule": verdict.rule,
+        "reason": verdict.reason,
+        "need_bytes": None if candidate.need is None else candidate.need.total,
+        "need_from": candidate.need_from,
+        "speeds": [
+            {"tps": round(speed.tps, 2), "source": speed.source, "said": speed.said}
+            for speed in verdict.speeds
+        ],
+        "quality": None if quality is None else quality.percent,
+        "quality_source": None if quality is None else quality.source,
+        "bpw": variant.bpw,
+    }

@@ -1,0 +1,79 @@
+"""What is to be done next so that the best variant serves: decides, and does nothing."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """How things stand with the models, by the ids of variants.
+
+    Attributes:
+        serving: What answers, or is being loaded.
+        local: The best of those on this disk; None: none of them fits.
+        best: The best of all, had or not; None: none fits.
+        measured: What serves was measured on this board, with this build.
+        calibrated: This board was calibrated with this build.
+        fetching: What is being downloaded.
+        may_fetch: Downloads are allowed, and `best` can be had from somewhere.
+    """
+
+    serving: str
+    local: str | None
+    best: str | None
+    measured: bool
+    calibrated: bool
+    fetching: str | None = None
+    may_fetch: bool = False
+
+
+class Swap(msgspec.Struct, frozen=True):
+    """Load this one between two requests."""
+
+    variant: str
+
+
+class Fetch(msgspec.Struct, frozen=True):
+    """Download this one."""
+
+    variant: str
+
+
+class StopFetching(msgspec.Struct, frozen=True):
+    """What is being downloaded is not wanted any more."""
+
+
+class MeasureServing(msgspec.Struct, frozen=True):
+    """Time what serves while nobody asks."""
+
+
+class Calibrate(msgspec.Struct, frozen=True):
+    """Time made-up models while nobody asks."""
+
+
+class Rest(msgspec.Struct, frozen=True):
+    """All is as it should be, as far as it can be."""
+
+
+Step: TypeAlias = Swap | Fetch | StopFetching | MeasureServing | Calibrate | Rest
+
+
+def next_step(now: Situation) -> Step:
+    """The one step that is worth most now.
+
+    What is on the disk serves first; it is timed before the board is calibrated, because that
+    proves a choice while calibrating only predicts one; and only a choice among predictions is
+    worth a download of gigabytes.
+    """
+    if now.local is not None and now.local != now.serving:
+        return Swap(now.local)
+    if not now.measured:
+        return MeasureServing()
+    if not now.calibrated:
+        return Calibrate()
+    wanted = now.best if now.best not in {now.local, None} and now.may_fetch else None
+    if wanted is not None:
+        return Rest() if wanted == now.fetching else Fetch(wanted)
+    return Rest() if now.fetching is None else StopFetching()

@@ -1,0 +1,457 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from edged.daemon.items import Tick
+from edged.daemon.model import open_model
+from edged.daemon.notes import Notes
+from edged.daemon.selection import IDLE_S, KEY, LOOK_S, Selection, View, Wish, World
+from edged.engine.events import EngineDied, EngineUp
+from edged.engine.frames import Failed, Load, Measured, Ready
+from edged.models.progress import Evicted, Fetched, FetchFailed, Pinned, Progress
+from edged.models.variants import Variant
+from edged.serving import events
+from edged.settings import Config
+from tests.daemon.rooms import Rooms
+from tests.engine.harness import POCKET
+from tests.serving.make import completed, request
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Coroutine
+
+    from edged.daemon.changing import Changer
+    from edged.daemon.model import Model
+    from edged.engine.supervisor import Supervisor
+    from edged.models.figures import Measurement
+
+UP = EngineUp(
+    ready=Ready(
+        n_ctx=512,
+        n_ctx_train=512,
+        n_params=1,
+        n_vocab=2,
+        description="",
+        load_ms=1.0,
+        selftest_ms=1.0,
+        system_info="",
+    ),
+    load=Load(path="/p.gguf"),
+)
+DIED = EngineDied(
+    signal="SIGSEGV",
+    code=None,
+    reason="SIGSEGV",
+    message="",
+    during="load",
+    runs=(),
+    retry_in=1.0,
+)
+
+
+def model(name: str) -> Model:
+    return open_model(Config(), POCKET, name)
+
+
+class FakeFetcher:
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def start(self, variant: Variant, keep: Collection[str] = ()) -> None:
+        self.asked.append((variant.id, set(keep)))
+
+    def cancel(self) -> None:
+        self.asked.append("cancel")
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+
+class House:
+    """A selection over fake rooms; what a look finds is set by the test."""
+
+    def __init__(self) -> None:
+        self.rooms = Rooms()
+        self.items: asyncio.Queue[object] = asyncio.Queue()
+        self.views: dict[str, Any] = {"best": "pocket", "local": "pocket"}
+        self.error: Exception | None = None
+        self.wishes: list[Wish] = []
+        self.kept: list[Measurement] = []
+        self.asked: list[str] = []
+        self.timed: list[Any] = []
+        self.fetcher = FakeFetcher()
+        self.calibrations = 0
+        self.gate = asyncio.Event()
+        # The changer's part.
+        self.model = model("pocket")
+        self.busy = False
+        self.selection = Selection(
+            survey=self,
+            changer=cast("Changer", self),
+            engine=cast("Supervisor", self),
+            open_fetcher=lambda: self.fetcher,
+            world=World(
+                self.rooms.dispatcher,
+                self.rooms.session,
+                self.rooms.topics,
+                Notes(self.rooms.journal, self.rooms.meter, self.rooms.health, self.rooms.sense),
+                self.rooms.clock,
+            ),
+            post=self.items.put_nowait,
+            wish=Wish(target_tps=8.0),
+        )
+        ready = events.EngineReady(variant="pocket", n_ctx=512, streams=1)
+        self.rooms.dispatcher.on(ready, 0.0)
+
+    def look(self, wish: Wish) -> View:
+        self.wishes.append(wish)
+        if self.error is not None:
+            raise self.error
+        local = self.views["local"]
+        found: dict[str, Any] = {
+            "board": "b",
+            "model": None if local is None else model(local),
+            "payload": msgspec.json.encode(self.views),
+            "sentence": "because",
+            **self.views,
+        }
+        return View(**found)
+
+    def keep(self, measurement: Measurement) -> None:
+        self.kept.append(measurement)
+
+    async def calibrate(self, _clock: object) -> None:
+        self.calibrations += 1
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+
+    def ask(self, wanted: Model, _now: float) -> list[Any]:
+        self.asked.append(wanted.view.name)
+        self.model = wanted
+        return []
+
+    def measure(self, frame: Any) -> None:
+        self.timed.append(frame)
+
+    async def seen(self) -> None:
+        item = await asyncio.wait_for(self.items.get(), 10)
+        self.selection.hear(item, self.rooms.clock.monotonic())
+
+    async def started(self) -> None:
+        self.selection.start()
+        await self.seen()
+        self.selection.hear(UP, self.rooms.clock.monotonic())
+
+    def after(self, seconds: float) -> None:
+        self.rooms.clock.advance(seconds)
+        self.selection.hear(Tick(), self.rooms.clock.monotonic())
+
+    @property
+    def published(self) -> list[Any]:
+        sent = self.rooms.fake_session.on(self.rooms.topics.selection)
+        return [msgspec.json.decode(outgoing.payload) for outgoing in sent]
+
+
+def play(scene: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scene)
+
+
+def test_the_best_on_disk_is_loaded_told_and_timed() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views = {"best": "big", "local": "big"}
+        await house.started()
+        assert house.asked == ["big"]
+        assert house.published == [{"best": "big", "local": "big"}]
+        assert "NOTICE model chosen reason=because variant=big" in house.rooms.lines
+        house.after(IDLE_S)
+        (asked,) = house.timed
+        assert (asked.key, asked.pp, asked.tg, asked.repeat) == (KEY, 512, 128, 3)
+        house.after(IDLE_S)
+        assert len(house.timed) == 1
+        house.views["measured"] = frozenset({"big"})
+        frame = Measured(key=KEY, pp_ms=(900.0, 512.0, 256.0), tg_ms=(128.0, 64.0, 256.0))
+        house.selection.hear(frame, house.rooms.clock.monotonic())
+        await house.seen()
+        (kept,) = house.kept
+        assert (kept.tps, kept.pp, kept.board) == (1000.0, 2000.0, "b")
+        assert kept.error > 0
+        house.after(IDLE_S)
+        assert len(house.timed) == 1
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_nobody_is_kept_waiting_by_a_measurement() -> None:
+    async def scene() -> None:
+        house = House()
+        await house.started()
+        arrived = events.Arrived(
+            request=request("q"),
+            ticket=None,  # type: ignore[arg-type]
+            dup=False,
+            fingerprint=None,
+        )
+        house.rooms.dispatcher.on(arrived, house.rooms.clock.monotonic())
+        house.after(IDLE_S * 2)
+        assert house.timed == []
+        house.rooms.dispatcher.on(completed(request("q").key), house.rooms.clock.monotonic())
+        house.after(IDLE_S / 2)
+        assert house.timed == []
+        house.after(IDLE_S)
+        assert len(house.timed) == 1
+        interrupted = Failed(key=KEY, code="interrupted", message="")
+        house.selection.hear(interrupted, house.rooms.clock.monotonic())
+        house.after(IDLE_S)
+        assert len(house.timed) == 2
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_what_cannot_be_timed_is_not_tried_for_ever() -> None:
+    async def scene() -> None:
+        house = House()
+        await house.started()
+        for _ in range(20):
+            house.after(IDLE_S)
+            failed = Failed(key=KEY, code="too_deep", message="")
+            house.selection.hear(failed, house.rooms.clock.monotonic())
+        assert len(house.timed) == 8
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_a_target_and_a_pin_choose_anew() -> None:
+    async def scene() -> None:
+        house = House()
+        await house.started()
+        house.views["local"] = "fast"
+        house.selection.retarget(20.0)
+        house.selection.pin("fast")
+        await house.seen()  # the first look is overtaken by the second wish
+        await house.seen()
+        assert house.asked == ["fast"]
+        assert house.wishes[-1] == Wish(target_tps=20.0, pinned="fast")
+        assert house.selection.target_tps == 20.0
+        house.selection.pin("auto")
+        await house.seen()
+        assert house.wishes[-1].pinned is None
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_a_model_that_kills_the_child_twice_at_load_is_barred() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views["local"] = "bad"
+        await house.started()
+        house.selection.hear(DIED, 0.0)
+        house.selection.hear(msgspec.structs.replace(DIED, during="idle"), 0.0)
+        assert house.items.empty()
+        house.views["local"] = "pocket"
+        house.selection.hear(DIED, 0.0)
+        await house.seen()
+        ((name, reason),) = house.wishes[-1].barred
+        assert name == "bad"
+        assert "twice" in reason or "2 times at load: SIGSEGV" in reason
+        assert house.asked == ["bad", "pocket"]
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_it_looks_again_now_and_then_and_tells_only_what_is_new() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views["measured"] = frozenset({"pocket"})
+        house.views.pop("measured")
+        await house.started()
+        house.after(LOOK_S)
+        await house.seen()
+        assert len(house.published) == 1
+        house.selection.announce()
+        assert len(house.published) == 2
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_a_look_that_fails_is_told_and_costs_nothing_else() -> None:
+    async def scene() -> None:
+        house = House()
+        house.error = RuntimeError("secret")
+        await house.started()
+        assert any("selection" in line for line in house.rooms.lines)
+        house.selection.announce()
+        assert house.published == []
+        house.after(IDLE_S)
+        assert (house.asked, house.timed) == ([], [])
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_a_measurement_without_times_counts_as_a_try() -> None:
+    async def scene() -> None:
+        house = House()
+        await house.started()
+        house.after(IDLE_S)
+        house.selection.hear(Measured(key=KEY), house.rooms.clock.monotonic())
+        assert house.kept == []
+        house.selection.stop()
+
+    play(scene())
+
+
+BIG = Variant(id="big", family="f", file="big.gguf", repo="maker/big")
+SETTLED = {"best": "big", "local": "pocket", "wanted": BIG, "measured": frozenset({"pocket"})}
+
+
+def test_a_better_variant_is_fetched_told_and_loaded() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views = dict(SETTLED)
+        await house.started()
+        assert house.fetcher.asked == [("big", {"pocket.gguf"})]
+        house.after(1.0)
+        house.selection.hear(
+            Progress(
+                variant="big",
+                state="downloading",
+                done=1,
+                total=9,
+                rate=1.0,
+                eta_s=8.0,
+                milestone=True,
+            ),
+            0.0,
+        )
+        house.selection.hear(Pinned(variant="big", sha256="a" * 64, source="hub"), 0.0)
+        house.selection.hear(Evicted(file="old.gguf", bytes=5), 0.0)
+        (told,) = house.rooms.fake_session.on(house.rooms.topics.progress("download"))
+        assert msgspec.json.decode(told.payload)["done"] == 1
+        house.views = {"best": "big", "local": "big"}
+        done = Fetched(variant="big", path="/m/big.gguf", sha256="a" * 64, bytes=9, resumed=0)
+        house.selection.hear(done, 0.0)
+        await house.seen()
+        assert house.asked == ["big"]
+        said = "\n".join(house.rooms.lines)
+        for word in ("1 of 9 bytes", "told by hub", "removed for room", "model fetched"):
+            assert word in said
+        house.selection.stop()
+        assert house.fetcher.asked[1:] == ["close"]
+
+    play(scene())
+
+
+def test_a_download_that_fails_is_a_problem_and_given_up_when_it_must() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views = dict(SETTLED)
+        await house.started()
+        failed = FetchFailed(variant="big", code="unavailable", reason="it says 503", retry_in=9.0)
+        house.selection.hear(failed, 0.0)
+        assert house.items.empty()
+        assert house.rooms.health.active("download_failed")
+        house.views = {**SETTLED, "best": "pocket", "wanted": None}
+        house.selection.hear(msgspec.structs.replace(failed, retry_in=None), 0.0)
+        await house.seen()
+        assert house.wishes[-1].barred == (("big", "it could not be fetched: it says 503"),)
+        assert len(house.fetcher.asked) == 1
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_a_download_that_is_not_wanted_any_more_is_given_up() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views = dict(SETTLED)
+        await house.started()
+        house.views = {**SETTLED, "best": "pocket", "wanted": None}
+        house.selection.retarget(3.0)
+        await house.seen()
+        assert house.fetcher.asked[-1] == "cancel"
+        house.selection.stop()
+
+    play(scene())
+
+
+UNCALIBRATED = {
+    "best": "pocket",
+    "local": "pocket",
+    "measured": frozenset({"pocket"}),
+    "calibrated": False,
+}
+
+
+def test_an_idle_board_is_calibrated_and_chooses_anew() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views = dict(UNCALIBRATED)
+        await house.started()
+        house.after(IDLE_S)
+        house.after(IDLE_S)
+        await asyncio.sleep(0)
+        assert house.calibrations == 1
+        house.views["calibrated"] = True
+        house.gate.set()
+        await house.seen()
+        house.after(IDLE_S)
+        assert house.calibrations == 1
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_a_request_ends_calibrating_and_idleness_begins_it_anew() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views = dict(UNCALIBRATED)
+        await house.started()
+        house.after(IDLE_S)
+        await asyncio.sleep(0)
+        arrived = events.Arrived(
+            request=request("q"),
+            ticket=None,  # type: ignore[arg-type]
+            dup=False,
+            fingerprint=None,
+        )
+        house.rooms.dispatcher.on(arrived, house.rooms.clock.monotonic())
+        house.after(0.1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        house.rooms.dispatcher.on(completed(request("q").key), house.rooms.clock.monotonic())
+        house.after(IDLE_S)
+        await asyncio.sleep(0)
+        assert house.calibrations == 2
+        house.selection.stop()
+        await asyncio.sleep(0)
+
+    play(scene())
+
+
+def test_a_board_that_cannot_be_calibrated_is_left_alone() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views = dict(UNCALIBRATED)
+        await house.started()
+        house.gate.set()
+        for _ in range(6):
+            house.error = RuntimeError("secret")
+            house.after(IDLE_S)
+            await asyncio.sleep(0.01)
+            house.error = None
+            while not house.items.empty():
+                await house.seen()
+        assert house.calibrations == 3
+        house.selection.stop()
+
+    play(scene())

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from edged.models.steps import (
+    Calibrate,
+    Fetch,
+    MeasureServing,
+    Rest,
+    Situation,
+    Step,
+    StopFetching,
+    Swap,
+    next_step,
+)
+
+SETTLED = Situation(
+    serving="a", local="a", best="a", measured=True, calibrated=True, may_fetch=True
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        ({}, Rest()),
+        ({"local": "b"}, Swap("b")),
+        ({"local": "b", "measured": False, "calibrated": False}, Swap("b")),
+        ({"measured": False, "calibrated": False, "best": "c"}, MeasureServing()),
+        ({"calibrated": False, "best": "c"}, Calibrate()),
+        ({"best": "c"}, Fetch("c")),
+        ({"best": "c", "fetching": "b"}, Fetch("c")),
+        ({"best": "c", "fetching": "c"}, Rest()),
+        ({"best": "c", "may_fetch": False}, Rest()),
+        ({"fetching": "c"}, StopFetching()),
+        ({"best": "c", "fetching": "c", "may_fetch": False}, StopFetching()),
+        ({"local": None, "best": None}, Rest()),
+        ({"local": None, "best": "c"}, Fetch("c")),
+    ],
+)
+def test_one_step_after_the_other(changes: dict[str, object], step: Step) -> None:
+    assert next_step(msgspec.structs.replace(SETTLED, **changes)) == step
+
+
+def test_every_way_ends_in_rest() -> None:
+    """Whoever does what he is told comes to an end."""
+    now = msgspec.structs.replace(
+        SETTLED, serving="pocket", local="a", best="c", measured=False, calibrated=False
+    )
+    steps: list[Step] = []
+    while not isinstance(step := next_step(now), Rest):
+        steps.append(step)
+        match step:
+            case Swap(variant):
+                now = msgspec.structs.replace(now, serving=variant, measured=False)
+            case MeasureServing():
+                now = msgspec.structs.replace(now, measured=True)
+            case Calibrate():
+                now = msgspec.structs.replace(now, calibrated=True)
+            case Fetch(variant):
+                now = msgspec.structs.replace(now, local=variant)
+    assert steps == [
+        Swap("a"),
+        MeasureServing(),
+        Calibrate(),
+        Fetch("c"),
+        Swap("c"),
+        MeasureServing(),
+    ]
