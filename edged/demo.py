@@ -112,6 +112,7 @@ def _write_config(home: Path, port: int) -> Path:
         f"mqtt: {{host: 127.0.0.1, port: {port}}}",
         f"serving: {{state_dir: {home / 'state'}}}",
         f"engine: {{cache_dir: {home / 'cache'}}}",
+        "model: {calibrate: false, download: {enabled: false}}",
         "",
     )
     path = home / "edged.yaml"

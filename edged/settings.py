@@ -93,7 +93,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: A GGUF file; None chooses among the models directory and the packaged one.
         directory: Where model files are; None is `models` in the state directory.
-        calibrate: Time made-up models for a minute, once for a board, so that speeds can be predicted.
+        calibrate: Time made-up models for a minute, once for a board, to predict speeds of files.
         memory_mib: MiB that a model may take at most; 0 is as much as there is.
         context: Tokens of prompt and answer together, 256 to 131072 (each costs KV memory).
         name: What replies call the variant; None is the file's name without its ending.

@@ -18,9 +18,9 @@ from edged.daemon.items import DrainOver, Stop, Tick
 from edged.daemon.model import Model, find_model
 from edged.daemon.notes import Notes
 from edged.daemon.outbound import Outbound
+from edged.daemon.outlook import World
 from edged.daemon.prefixes import PrefixKeeper
 from edged.daemon.reporter import Reporter
-from edged.daemon.selection import World
 from edged.daemon.survey import selection
 from edged.engine.frames import Delta, Prefill
 from edged.engine.life import Timeouts

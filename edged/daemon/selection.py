@@ -7,30 +7,25 @@ event loop; what takes long is done in a thread, whose result comes back through
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from edged.daemon.errand import DiskDone, DiskThread
 from edged.daemon.items import Tick
-from edged.daemon.model import Model  # noqa: TC001 - msgspec resolves it
+from edged.daemon.outlook import View, Wish, measurement_of
 from edged.engine import frames
 from edged.engine.events import EngineDied, EngineUp
 from edged.models import progress, steps
-from edged.models.figures import Measurement
-from edged.models.variants import Variant  # noqa: TC001 - as above
 from edged.mqtt.packet import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
-    from edged.clock import Clock
     from edged.daemon.changing import Changer
-    from edged.daemon.notes import Notes
+    from edged.daemon.outlook import Fetcher, Survey, World
     from edged.engine.supervisor import Supervisor
-    from edged.mqtt.session import Session
-    from edged.mqtt.topics import Topics
-    from edged.serving.dispatcher import Dispatcher
+    from edged.models.variants import Variant
     from edged.serving.effects import Effect
 
 KEY = frames.MEASURE + "serving"
@@ -41,82 +36,6 @@ PP, TG, REPEAT = 512, 128, 3  # llama-bench's own pp512 and tg128
 CALIBRATE_TRIES = 3  # a board where a child dies of it three times chooses by what is published
 MAX_BARRED = 64  # more variants than that have no place in one house's life
 MEASURE_TRIES = 8  # interrupted by requests so often, it waits for the next look
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What an owner asked for since the start.
-
-    Attributes:
-        target_tps: tok/s that the variant is to have.
-        pinned: The variant to take whatever its rate; None chooses.
-        barred: Variants that killed the child at load, with the reason.
-    """
-
-    target_tps: float
-    pinned: str | None = None
-    barred: tuple[tuple[str, str], ...] = ()
-
-
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look found.
-
-    Attributes:
-        board: Fingerprint of board and engine.
-        best: The best variant of all, by its id; None: none fits.
-        local: The best one on this disk.
-        model: `local`, opened.
-        wanted: `best`, if it is not on this disk and may be fetched.
-        measured: Variants that were measured on this board.
-        calibrated: The board was calibrated.
-        payload: Of the retained topic `selection`.
-        sentence: The choice in words.
-    """
-
-    board: str
-    best: str | None
-    local: str | None
-    model: Model | None
-    wanted: Variant | None = None
-    measured: frozenset[str] = frozenset()
-    calibrated: bool = True
-    payload: bytes = b"{}"
-    sentence: str = ""
-
-
-class World(NamedTuple):
-    """The rooms that a choice reads or tells."""
-
-    dispatcher: Dispatcher
-    session: Session
-    topics: Topics
-    notes: Notes
-    clock: Clock
-
-
-class Survey(Protocol):
-    """What is done in a thread."""
-
-    def look(self, wish: Wish) -> View:
-        """Find and judge all variants."""
-
-    def keep(self, measurement: Measurement) -> None:
-        """Write a measurement."""
-
-    async def calibrate(self, clock: Clock) -> None:
-        """Time made-up models in a child of its own; this one runs in the event loop."""
-
-
-class Fetcher(Protocol):
-    """What downloads, in a thread of its own."""
-
-    def start(self, variant: Variant, keep: Collection[str] = ()) -> None:
-        """Have that file; none of `keep` is removed for it."""
-
-    def cancel(self) -> None:
-        """Give up what is under way."""
-
-    def close(self) -> None:
-        """Cancel, and end the thread."""
 
 
 class Selection:
@@ -385,26 +304,3 @@ class Selection:
             reason = f"it killed the engine {DEATHS} times at load: {event.reason}"
             self._bar(name, reason)
             self._see()
-
-
-def measurement_of(
-    frame: frames.Measured, model: Model, board: str, wall: float, tokens: tuple[int, int]
-) -> Measurement:
-    """A child's times as rates: the median, and the standard error of the decode rate."""
-    read, made = tokens
-    rates = sorted(made / ms * 1e3 for ms in frame.tg_ms)
-    mean = sum(rates) / len(rates)
-    spread = sum((rate - mean) ** 2 for rate in rates) / max(1, len(rates) - 1)
-    # The first reading pays for what is made once.
-    readings = sorted(read / ms * 1e3 for ms in frame.pp_ms[1:] or frame.pp_ms)
-    return Measurement(
-        digest=model.fingerprint.digest,
-        board=board,
-        tps=rates[len(rates) // 2],
-        error=(spread / len(rates)) ** 0.5,
-        pp=readings[len(readings) // 2],
-        threads=model.load.threads,
-        threads_batch=model.load.threads_batch,
-        repack=model.load.repack,
-        wall=wall,
-    )

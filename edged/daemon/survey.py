@@ -10,7 +10,8 @@ import msgspec
 
 from edged.daemon.calibrate import calibrate, plan_for
 from edged.daemon.model import MAX_PREFIX_TOKENS, default_threads, open_model
-from edged.daemon.selection import Selection, View, Wish
+from edged.daemon.outlook import View, Wish
+from edged.daemon.selection import Selection
 from edged.engine import build
 from edged.models import attempts, fit
 from edged.models.calibrationfile import load_calibration, save_calibration
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from edged.clock import Clock
     from edged.daemon.changing import Changer
     from edged.daemon.model import Model
-    from edged.daemon.selection import World
+    from edged.daemon.outlook import World
     from edged.engine.supervisor import Supervisor
     from edged.models.calibration import Calibration
     from edged.models.candidates import Candidate, Choice, Verdict
@@ -84,7 +85,9 @@ class Surveyor:
         facts, board = self.board()
         inventory = take_inventory(read_catalogue(self._catalogues), self.folder)
         seen = self._seen(inventory, facts, board, wish)
-        choice = choose(self._candidates(inventory, facts, seen, wish), self._terms(facts, wish, held))
+        choice = choose(
+            self._candidates(inventory, facts, seen, wish), self._terms(facts, wish, held)
+        )
         return View(
             board=board,
             best=choice.chosen,
@@ -188,9 +191,7 @@ class Surveyor:
         variant = inventory.catalogue.variant(name)
         return variant if variant is not None and (variant.repo or variant.url) else None
 
-    def _open(
-        self, name: str | None, inventory: Inventory, seen: dict[str, Seen]
-    ) -> Model | None:
+    def _open(self, name: str | None, inventory: Inventory, seen: dict[str, Seen]) -> Model | None:
         """The model with the threads that were found to be fastest, if the owner left them open."""
         if name is None:
             return None

@@ -8,7 +8,8 @@ import msgspec
 from edged.daemon.items import Tick
 from edged.daemon.model import open_model
 from edged.daemon.notes import Notes
-from edged.daemon.selection import IDLE_S, KEY, LOOK_S, Selection, View, Wish, World
+from edged.daemon.outlook import View, Wish, World
+from edged.daemon.selection import IDLE_S, KEY, LOOK_S, Selection
 from edged.engine.events import EngineDied, EngineUp
 from edged.engine.frames import Failed, Load, Measured, Ready
 from edged.models.progress import Evicted, Fetched, FetchFailed, Pinned, Progress

@@ -41,7 +41,9 @@ def test_nothing_hides_what_the_daemon_reads_or_speaks_to() -> None:
     unit = options()
     assert "ProcSubset" not in unit
     assert "AF_UNIX" in unit["RestrictAddressFamilies"]
-    assert unit["LoadCredential"] == "mqtt-password:edged.mqtt-password"
+    text = UNIT.read_text()
+    assert "\nLoadCredential=mqtt-password:edged.mqtt-password\n" in text
+    assert "\nLoadCredential=hub-token:edged.hub-token\n" in text
     assert unit["WorkingDirectory"] == "%t/" + unit["RuntimeDirectory"]
 
 

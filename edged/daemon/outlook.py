@@ -1,0 +1,120 @@
+"""What is passed between a choice of model and those who look, fetch and load for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import msgspec
+
+from edged.daemon.model import Model  # noqa: TC001 - msgspec resolves it
+from edged.models.figures import Measurement
+from edged.models.variants import Variant  # noqa: TC001 - as above
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from edged.clock import Clock
+    from edged.daemon.notes import Notes
+    from edged.engine import frames
+    from edged.mqtt.session import Session
+    from edged.mqtt.topics import Topics
+    from edged.serving.dispatcher import Dispatcher
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner asked for since the start.
+
+    Attributes:
+        target_tps: tok/s that the variant is to have.
+        pinned: The variant to take whatever its rate; None chooses.
+        barred: Variants that killed the child at load, with the reason.
+    """
+
+    target_tps: float
+    pinned: str | None = None
+    barred: tuple[tuple[str, str], ...] = ()
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look found.
+
+    Attributes:
+        board: Fingerprint of board and engine.
+        best: The best variant of all, by its id; None: none fits.
+        local: The best one on this disk.
+        model: `local`, opened.
+        wanted: `best`, if it is not on this disk and may be fetched.
+        measured: Variants that were measured on this board.
+        calibrated: The board was calibrated.
+        payload: Of the retained topic `selection`.
+        sentence: The choice in words.
+    """
+
+    board: str
+    best: str | None
+    local: str | None
+    model: Model | None
+    wanted: Variant | None = None
+    measured: frozenset[str] = frozenset()
+    calibrated: bool = True
+    payload: bytes = b"{}"
+    sentence: str = ""
+
+
+class World(NamedTuple):
+    """The rooms that a choice reads or tells."""
+
+    dispatcher: Dispatcher
+    session: Session
+    topics: Topics
+    notes: Notes
+    clock: Clock
+
+
+class Survey(Protocol):
+    """What is done in a thread."""
+
+    def look(self, wish: Wish) -> View:
+        """Find and judge all variants."""
+
+    def keep(self, measurement: Measurement) -> None:
+        """Write a measurement."""
+
+    async def calibrate(self, clock: Clock) -> None:
+        """Time made-up models in a child of its own; this one runs in the event loop."""
+
+
+class Fetcher(Protocol):
+    """What downloads, in a thread of its own."""
+
+    def start(self, variant: Variant, keep: Collection[str] = ()) -> None:
+        """Have that file; none of `keep` is removed for it."""
+
+    def cancel(self) -> None:
+        """Give up what is under way."""
+
+    def close(self) -> None:
+        """Cancel, and end the thread."""
+
+
+def measurement_of(
+    frame: frames.Measured, model: Model, board: str, wall: float, tokens: tuple[int, int]
+) -> Measurement:
+    """A child's times as rates: the median, and the standard error of the decode rate."""
+    read, made = tokens
+    rates = sorted(made / ms * 1e3 for ms in frame.tg_ms)
+    mean = sum(rates) / len(rates)
+    spread = sum((rate - mean) ** 2 for rate in rates) / max(1, len(rates) - 1)
+    # The first reading pays for what is made once.
+    readings = sorted(read / ms * 1e3 for ms in frame.pp_ms[1:] or frame.pp_ms)
+    return Measurement(
+        digest=model.fingerprint.digest,
+        board=board,
+        tps=rates[len(rates) // 2],
+        error=(spread / len(rates)) ** 0.5,
+        pp=readings[len(readings) // 2],
+        threads=model.load.threads,
+        threads_batch=model.load.threads_batch,
+        repack=model.load.repack,
+        wall=wall,
+    )
