@@ -19,7 +19,7 @@ from edged.errors import ConfigError, EdgedError
 from edged.files import read_bounded
 from edged.password import read_password
 from edged.settings import Config, MqttConfig
-from edged.verbs import calibrate
+from edged.verbs import calibrate, models, pull, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +35,7 @@ EXAMPLES = """examples:
   edged run                           the daemon, as systemd starts it
   edged ask "Is the kitchen warm?"    one prompt over MQTT, answered here
   edged status --json                 what the daemon last said about itself
+  edged models                        model files: on this disk, on their way, to be had
 """
 
 
@@ -156,6 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(verb=_demo)
 
     calibrate.add(verbs)
+    pull.add(verbs)
+    models.add(verbs)
+    remove.add(verbs)
     _client_verbs(verbs)
     return parser
 

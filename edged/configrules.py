@@ -61,6 +61,7 @@ def _texts(config: Config) -> Iterator[Broken]:
         "mqtt.tls.cert_file": tls.cert_file,
         "mqtt.tls.key_file": tls.key_file,
         "model.path": config.model.path,
+        "model.directory": config.model.directory,
         "model.download.token_file": config.model.download.token_file,
         "model.directory": config.model.directory,
         "engine.cache_dir": config.engine.cache_dir,

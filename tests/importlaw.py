@@ -56,6 +56,7 @@ ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("edged/files.py", ("edged.errors",)),
     ("edged/partfile.py", ("edged.errors", "edged.files")),
+    ("edged/places.py", ("edged.settings",)),
     ("edged/password.py", ("edged.errors", "edged.files")),
     ("edged/engine/frames.py", ()),
     ("edged/engine/codec.py", ("edged.engine.frames", "edged.errors")),

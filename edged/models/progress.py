@@ -100,6 +100,14 @@ class FetchFailed(msgspec.Struct, frozen=True, kw_only=True):
 
 Event: TypeAlias = Progress | Pinned | Evicted | Fetched | FetchFailed
 
+_NAMES: dict[type, str] = {
+    Progress: "progress",
+    Pinned: "pinned",
+    Evicted: "evicted",
+    Fetched: "fetched",
+    FetchFailed: "failed",
+}
+
 
 class Track:
     """Makes `Progress` out of bytes and times, and not too many.
@@ -169,3 +177,8 @@ class Track:
             return False
         self._tenth, self._milestone_at = max(tenth, self._tenth), now
         return True
+
+
+def as_json(event: Event) -> bytes:
+    """An event as one JSON object, with the kind of it as `event`."""
+    return msgspec.json.encode({"event": _NAMES[type(event)], **msgspec.structs.asdict(event)})
