@@ -16,7 +16,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         cli.main(["--help"])
     assert exit_.value.code == 0
     shown = capsys.readouterr().out
-    for verb in ("run", "check-config", "demo", "ask", "status", "top"):
+    for verb in ("run", "check-config", "demo", "ask", "status", "top", "pull", "models", "rm"):
         assert verb in shown
 
 

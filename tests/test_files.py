@@ -9,7 +9,7 @@ import pytest
 
 from edged import files
 from edged.errors import StorageError
-from edged.files import read_bounded, sweep, write_atomic
+from edged.files import move, read_bounded, remove, sweep, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,3 +202,24 @@ def test_an_impossible_path_is_told(tmp_path: Path) -> None:
         write_atomic(tmp_path / "no" / "a", NEW)
     with pytest.raises(StorageError, match="null byte"):
         write_atomic(tmp_path / "a\0", NEW)
+
+
+def test_a_file_is_moved_and_removed_for_good(tmp_path: Path) -> None:
+    (tmp_path / "to").mkdir()
+    (tmp_path / "a").write_bytes(OLD)
+    move(tmp_path / "a", tmp_path / "to" / "b")
+    assert (tmp_path / "to" / "b").read_bytes() == OLD
+    with pytest.raises(StorageError, match="cannot be moved to .*/c: No such file") as caught:
+        move(tmp_path / "a", tmp_path / "c")
+    assert caught.value.errno == errno.ENOENT
+    assert remove(tmp_path / "to" / "b")
+    assert not remove(tmp_path / "to" / "b")
+    with pytest.raises(StorageError, match="cannot be removed: Is a directory"):
+        remove(tmp_path / "to")
+
+
+def test_only_files_of_that_name_are_swept(tmp_path: Path) -> None:
+    for name in (".a.x.0123456789ab.tmp", ".b.x.0123456789ab.tmp"):
+        (tmp_path / name).touch()
+    assert sweep(tmp_path, "a") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [".b.x.0123456789ab.tmp"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edged.errors import StorageError
-from edged.password import read_password
+from edged.password import read_password, read_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,3 +37,24 @@ def test_an_empty_or_missing_file_is_told_by_name(tmp_path: Path) -> None:
     for name in ("empty", "missing"):
         with pytest.raises(StorageError, match=name):
             read_password(str(tmp_path / name))
+
+
+def test_a_token_is_the_first_line_or_the_credential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_token(None) is None
+    (tmp_path / "token").write_bytes(b"hf_abc\r\nmore")
+    assert read_token(str(tmp_path / "token")) == "hf_abc"
+    (tmp_path / "hub-token").write_bytes(b"hf_credential\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_token(str(tmp_path / "token")) == "hf_credential"
+
+
+@pytest.mark.parametrize("content", [b"", b"two words", b"hf_\xff", b"a\rb", b"hf\x00"])
+def test_what_is_no_token_is_told_without_its_content(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match="token") as caught:
+        read_token(str(path))
+    assert "hf_" not in str(caught.value).replace(str(tmp_path), "")
+    assert "two words" not in str(caught.value)

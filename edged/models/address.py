@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HUB = "https://huggingface.co"
 MAX_URL = 8192  # characters; signed addresses of a CDN have 1,500
 _SCHEMES = ("https", "http")
+_PORTS = 1 << 16
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]{0,127}", re.ASCII)
@@ -160,6 +161,6 @@ def _checked(url: str) -> str:
     if parsed.scheme not in _SCHEMES:
         reason = f"files come over https or http, not over {parsed.scheme[:20]!a}"
         fail("unsafe", reason)
-    if not parsed.host or parsed.userinfo:
-        fail("unsafe", f"{plain(url)} has no host, or a user in it")
+    if not parsed.host or parsed.userinfo or not 0 < (parsed.port or 1) < _PORTS:
+        fail("unsafe", f"{plain(url)} has no host, a user in it, or a port that there is not")
     return url

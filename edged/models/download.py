@@ -119,7 +119,11 @@ class Download:
             if present is not None:
                 return present
             with contextlib.closing(self._store.part(self._file)) as part:
-                return await self._whole(part)
+                try:
+                    return await self._whole(part)
+                except FetchError:
+                    self._leave_nothing_empty(part)
+                    raise
         except StorageError as error:
             raise FetchError(fetching.disk_code(error.errno), str(error)) from error
 
@@ -137,6 +141,12 @@ class Download:
         if stored.record is None and self._variant.sha256 is None:
             self._tell(Pinned(variant=self._variant.id, sha256=record.sha256, source=None))
         return self._fetched(record, resumed=record.bytes)
+
+    def _leave_nothing_empty(self, part: PartFile) -> None:
+        with contextlib.suppress(StorageError):
+            if part.size == 0:
+                part.remove()
+                self._store.drop_part_record(self._file)
 
     async def _whole(self, part: PartFile) -> Fetched:
         record = self._store.part_record(self._file)
@@ -187,10 +197,14 @@ class Download:
                     record = self._sync(part, record)
                 self._report(part.size + writer.waiting)
                 await self._pause(len(chunk))
-        finally:
-            writer.flush()
-            record = self._sync(part, record)
-        return record
+        except BaseException:
+            # a full disk must not hide that we were cancelled
+            with contextlib.suppress(StorageError, FetchError):
+                writer.flush()
+                self._sync(part, record)
+            raise
+        writer.flush()
+        return self._sync(part, record)
 
     def _begin(self, source: Source, expected: Expected, facts: Facts, size: int) -> PartRecord:
         record = PartRecord(
@@ -213,11 +227,11 @@ class Download:
 
     def _sync(self, part: PartFile, record: PartRecord) -> PartRecord:
         record = msgspec.structs.replace(record, synced=part.sync())
-        self._store.write_part_record(self._file, record)
         free, disk = self._store.space()
         if fetching.lacking(free, 0, fetching.reserve(disk) // 2):
             # somebody else needs the disk; what is here waits until there is room again
             fail("no_space", f"others have filled the disk of {self._store.directory}")
+        self._store.write_part_record(self._file, record)
         return record
 
     def _make_room(self, needed: int) -> None:

@@ -54,6 +54,8 @@ def load(args: argparse.Namespace) -> tuple[Config, Store, Catalogue]:
 
 def unknown(name: str, known: Any) -> ConfigError:
     """The mistake of naming a variant that there is not, with what was perhaps meant."""
-    close = difflib.get_close_matches(name[:200], sorted(known), n=MAX_NAMES, cutoff=0.5)
+    names = sorted(known)
+    close = [one for one in names if name and name.lower() in one.lower()][:MAX_NAMES]
+    close = close or difflib.get_close_matches(name[:200], names, n=MAX_NAMES, cutoff=0.5)
     advice = f"; did you mean {' or '.join(close)}?" if close else "; see `edged models`"
     return ConfigError([f"no variant is called {name[:200]!a}{advice}"])

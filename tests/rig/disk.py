@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 SMALL = "size=512k"
 
 
-@contextmanager
-def small_disk() -> Iterator[Path]:
+def small_disk() -> AbstractContextManager[Path]:
     """A tmpfs of 512 KiB; skips where nobody may mount."""
+    return sized_disk(SMALL)
+
+
+@contextmanager
+def sized_disk(option: str) -> Iterator[Path]:
+    """A tmpfs of any size, such as `size=8m`; skips where nobody may mount."""
     directory = Path(tempfile.mkdtemp(prefix="edged-disk-"))
-    command = ["mount", "-t", "tmpfs", "-o", SMALL, "tmpfs", str(directory)]
+    command = ["mount", "-t", "tmpfs", "-o", option, "tmpfs", str(directory)]
     if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
         directory.rmdir()
         pytest.skip("mounting a small tmpfs needs root")
@@ -43,6 +48,6 @@ def fill(disk: Path) -> None:
                 continue
 
 
-def remount(disk: Path, how: str) -> None:
+def remount(disk: Path, how: str, option: str = SMALL) -> None:
     """`ro` or `rw`."""
-    subprocess.run(["mount", "-o", f"remount,{how},{SMALL}", str(disk)], check=True)
+    subprocess.run(["mount", "-o", f"remount,{how},{option}", str(disk)], check=True)

@@ -92,6 +92,7 @@ class _Answer:
         self.data = self.rig.files.get(self.path.rpartition("/")[2], b"")
         self.end = min(len(self.data), end or len(self.data))
         self.ranged = start is not None
+        self.slot: int | None = None
 
     # what is right
 
@@ -283,6 +284,10 @@ class _Answer:
             piece = data[place : place + PIECE]
             self.raw(piece)
             self.rig.sent += len(piece)
+            if self.slot is None:
+                self.slot = len(self.rig.bodies)
+                self.rig.bodies.append(0)
+            self.rig.bodies[self.slot] += len(piece)
 
     def raw(self, data: bytes) -> None:
         self.handler.connection.sendall(data)
@@ -294,7 +299,8 @@ class Hub:
     Attributes:
         files: Content by file name.
         seen: Every request.
-        sent: Bytes of bodies that were sent.
+        sent: Bytes of all bodies that were sent, also to those who did not read them.
+        bodies: The same of each body.
         cut_after: Bytes after which the fault `cut` ends a body.
         ended: Set when the servers stop, so that no handler outlives them.
     """
@@ -308,6 +314,7 @@ class Hub:
         self.files: dict[str, bytes] = {}
         self.seen: list[Seen] = []
         self.sent = 0
+        self.bodies: list[int] = []
         self.cut_after = 1000
         self.ended = threading.Event()
         self._faults: dict[str, deque[tuple[str, int]]] = {"hub": deque(), "cdn": deque()}
