@@ -209,7 +209,7 @@ def test_a_file_is_moved_and_removed_for_good(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(OLD)
     move(tmp_path / "a", tmp_path / "to" / "b")
     assert (tmp_path / "to" / "b").read_bytes() == OLD
-    with pytest.raises(StorageError, match="cannot be moved to .*/c: No such file") as caught:
+    with pytest.raises(StorageError, match=r"cannot be moved to .*/c: No such file") as caught:
         move(tmp_path / "a", tmp_path / "c")
     assert caught.value.errno == errno.ENOENT
     assert remove(tmp_path / "to" / "b")
