@@ -63,7 +63,6 @@ def _texts(config: Config) -> Iterator[Broken]:
         "model.path": config.model.path,
         "model.directory": config.model.directory,
         "model.download.token_file": config.model.download.token_file,
-        "model.directory": config.model.directory,
         "engine.cache_dir": config.engine.cache_dir,
         "serving.state_dir": config.serving.state_dir,
     }

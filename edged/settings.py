@@ -97,7 +97,6 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
         memory_mib: MiB that a model may take at most; 0 is as much as there is.
         context: Tokens of prompt and answer together, 256 to 131072 (each costs KV memory).
         name: What replies call the variant; None is the file's name without its ending.
-        directory: Where model files are kept; None is `models` in the state directory.
         download: How model files are had.
     """
 
@@ -107,7 +106,6 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 0
     context: Annotated[int, Meta(ge=256, le=131_072)] = 2048
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    directory: Path | None = None
     download: DownloadConfig = DownloadConfig()
 
 

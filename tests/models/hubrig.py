@@ -26,7 +26,7 @@ FILE = "tiny-Q4_K.gguf"
 MODEL = build(data=480) + bytes(range(256)) * 12_288
 SHA256 = hashlib.sha256(MODEL).hexdigest()
 VARIANT = Variant(id="tiny-Q4_K", family="tiny", file=FILE, repo="owner/name")
-QUICK = Limits(connect_s=2, silence_s=0.5, answer_s=1, window_s=0.3, least_rate=1000)
+QUICK = Limits(connect_s=2, silence_s=1, answer_s=2, window_s=0.5, least_rate=1000)
 
 
 @contextlib.contextmanager

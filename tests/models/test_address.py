@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -56,7 +57,7 @@ def test_an_address_of_its_own_comes_last_and_is_not_trusted() -> None:
         ({"url": "http://[::1"}, "unsafe"),
     ],
 )
-def test_what_is_no_place_is_not_asked(fields: dict[str, str], code: str) -> None:
+def test_what_is_no_place_is_not_asked(fields: dict[str, Any], code: str) -> None:
     with pytest.raises(FetchError) as caught:
         sources(Variant(**({"id": "v", "family": "f", "file": "v.gguf"} | fields)), HUB, ())
     assert caught.value.code == code

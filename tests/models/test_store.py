@@ -33,8 +33,8 @@ def whole(folder: Path, data: bytes = b"GGUF", file: str = "v.gguf") -> Record:
 
 def test_an_empty_store_is_empty(tmp_path: Path) -> None:
     found = Store(tmp_path / "none" / "models")
-    assert found.files() == found.partials() == found.quarantined() == ()
-    assert found.stored("v.gguf") is found.record("v.gguf") is None
+    assert (found.files(), found.partials(), found.quarantined()) == ((), (), ())
+    assert (found.stored("v.gguf"), found.record("v.gguf")) == (None, None)
     with pytest.raises(StorageError, match="cannot be measured"):
         found.space()
     found.prepare()

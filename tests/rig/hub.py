@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ALWAYS = 1_000_000
 PIECE = 65_536
+BOMB = gzip.compress(bytes(32 << 20), 1)  # 32 MiB in 150 KiB
 
 
 class Seen(NamedTuple):
@@ -248,9 +249,8 @@ class _Answer:
         self.cdn()
 
     def gzip_bomb(self) -> None:
-        bomb = gzip.compress(bytes(32 << 20))
-        self.head(200, content_encoding="gzip", content_length=len(bomb))
-        self.send(bomb)
+        self.head(200, content_encoding="gzip", content_length=len(BOMB))
+        self.send(BOMB)
 
     def long_length(self) -> None:
         told = f"bytes {self.start}-{len(self.data) - 1}/{len(self.data)}"
