@@ -74,8 +74,8 @@ class World(NamedTuple):
 class Survey(Protocol):
     """What is done in a thread."""
 
-    def look(self, wish: Wish) -> View:
-        """Find and judge all variants."""
+    def look(self, wish: Wish, pid: int | None) -> View:
+        """Find and judge all variants; what the process `pid` holds would be given back."""
 
     def keep(self, measurement: Measurement) -> None:
         """Write a measurement."""

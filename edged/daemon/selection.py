@@ -156,7 +156,7 @@ class Selection:
             return
         self._looking = True
         self._looked_at = self._clock.monotonic()
-        self._thread.run(None, self._survey.look, self._wish)
+        self._thread.run(None, self._survey.look, self._wish, self._engine.pid)
 
     def _seen(self, result: View | Exception, now: float) -> list[Effect]:
         self._looking = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from edged.daemon.model import MAX_PREFIX_TOKENS, default_threads, open_model
 from edged.daemon.outlook import View, Wish
 from edged.daemon.selection import Selection
 from edged.engine import build
+from edged.errors import StorageError
+from edged.files import read_bounded
 from edged.models import attempts, fit
 from edged.models.calibrationfile import load_calibration, save_calibration
 from edged.models.choose import choose
@@ -46,6 +49,9 @@ if TYPE_CHECKING:
     from edged.settings import Config, DownloadConfig
 
 GB = 10**9
+KIB = 1 << 10
+MAX_STATUS_BYTES = 65_536  # of /proc/PID/status, which has some 60 lines
+_ANONYMOUS = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
 MIB = 1 << 20
 MODELS_FOLDER = "models"
 
@@ -71,12 +77,12 @@ class Surveyor:
         self._catalogues = catalogues
         self._known: dict[tuple[str, int, int], Fingerprint] = {}
 
-    def look(self, wish: Wish, held: int = 0) -> View:
+    def look(self, wish: Wish, pid: int | None = None) -> View:
         """Judge all variants.
 
         Args:
             wish: Of the owner.
-            held: Bytes of memory that our child has and would give back.
+            pid: Of our child, which gives back what it holds before another model is loaded.
 
         Raises:
             ConfigError: A catalogue has mistakes.
@@ -85,6 +91,7 @@ class Surveyor:
         facts, board = self.board()
         inventory = take_inventory(read_catalogue(self._catalogues), self.folder)
         seen = self._seen(inventory, facts, board, wish)
+        held = self._held(pid)
         choice = choose(
             self._candidates(inventory, facts, seen, wish), self._terms(facts, wish, held)
         )
@@ -118,6 +125,17 @@ class Surveyor:
             facts, board, self._state_dir, clock, planned=plan, tell=lambda *_: None
         )
         save_calibration(self._state_dir, found)
+
+    def _held(self, pid: int | None) -> int:
+        """Bytes that a process has for itself; pages of files are counted as available already."""
+        if pid is None:
+            return 0
+        try:
+            text = read_bounded(self._roots.root / f"proc/{pid}/status", MAX_STATUS_BYTES)
+        except StorageError:
+            return 0
+        found = _ANONYMOUS.search(text)
+        return int(found[1]) * KIB if found else 0
 
     def _calibration(self, board: str) -> Calibration | None:
         return load_calibration(self._state_dir, board)

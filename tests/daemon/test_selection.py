@@ -106,7 +106,10 @@ class House:
         ready = events.EngineReady(variant="pocket", n_ctx=512, streams=1)
         self.rooms.dispatcher.on(ready, 0.0)
 
-    def look(self, wish: Wish) -> View:
+    pid = 4711
+
+    def look(self, wish: Wish, pid: int | None) -> View:
+        assert pid == self.pid
         self.wishes.append(wish)
         if self.error is not None:
             raise self.error

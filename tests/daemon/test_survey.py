@@ -1,0 +1,113 @@
+"""What a look finds, on recorded boards and with files of a directory."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edged.daemon.outlook import Wish
+from edged.daemon.survey import Surveyor
+from edged.models.device import Roots
+from edged.models.figures import Measurement
+from edged.settings import Config, ModelConfig
+from tests.models.boards import BOARDS
+from tests.rig.daemon import POCKET
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TARGET = Wish(target_tps=8.0)
+SEED = "Qwen3-30B-A3B-Instruct-2507-Q3_K_S-2.70bpw"
+
+
+def surveyor(folder: Path, board: str = "pi5-16gb", **model: Any) -> Surveyor:
+    """One for a recorded board; files are looked for in `folder`."""
+    (folder / "models").mkdir(exist_ok=True)
+    tree = folder / "board"
+    if not tree.exists():
+        shutil.copytree(BOARDS / board, tree)
+    config = Config(model=ModelConfig(directory=str(folder / "models"), **model))
+    roots = Roots(tree, folder / "models", live=False)
+    return Surveyor(config, folder, roots, catalogues=folder / "catalog.d")
+
+
+def rules(view: Any) -> dict[str, str]:
+    told = msgspec.json.decode(view.payload)
+    return {each["id"]: each["rule"] for each in told["candidates"]}
+
+
+def test_a_pi_wants_the_published_choice_and_serves_the_pocket_model_meanwhile(
+    tmp_path: Path,
+) -> None:
+    view = surveyor(tmp_path).look(TARGET)
+    assert (view.best, view.local) == (SEED, "pocket")
+    assert view.wanted is not None
+    assert view.wanted.repo == "byteshape/Qwen3-30B-A3B-Instruct-2507-GGUF"
+    assert view.model is not None
+    assert view.model.path == POCKET
+    assert rules(view)[SEED] == "chosen"
+    assert SEED in view.sentence
+    assert not view.calibrated
+
+
+def test_nothing_is_wanted_where_downloads_are_not_allowed(tmp_path: Path) -> None:
+    from edged.settings import DownloadConfig  # noqa: PLC0415 - of this test alone
+
+    view = surveyor(tmp_path, download=DownloadConfig(enabled=False)).look(TARGET)
+    assert (view.best, view.wanted) == (SEED, None)
+
+
+def test_what_the_child_holds_counts_as_had(tmp_path: Path) -> None:
+    here = surveyor(tmp_path)
+    board = tmp_path / "board"
+    text = (board / "proc/meminfo").read_text().splitlines()
+    lines = ["MemAvailable: 2000000 kB" if "MemAvailable" in line else line for line in text]
+    (board / "proc/meminfo").write_text("\n".join(lines) + "\n")
+    assert rules(here.look(TARGET))[SEED] == "memory"
+    (board / "proc/77").mkdir()
+    (board / "proc/77/status").write_text("VmRSS: 1 kB\nRssAnon:\t12000000 kB\n")
+    assert rules(here.look(TARGET, 77))[SEED] == "chosen"
+    assert rules(here.look(TARGET, 78))[SEED] == "memory"
+
+
+def test_a_measurement_is_found_again_by_what_the_file_holds(tmp_path: Path) -> None:
+    here = surveyor(tmp_path)
+    shutil.copy(POCKET, tmp_path / "models" / "mine.gguf")
+    first = here.look(TARGET)
+    assert first.measured == frozenset()
+    pinned = here.look(Wish(target_tps=8.0, pinned="mine"))
+    assert (pinned.local, pinned.best) == ("mine", "mine")
+    assert pinned.model is not None
+    here.keep(
+        Measurement(
+            digest=pinned.model.fingerprint.digest,
+            board=first.board,
+            tps=500.0,
+            pp=900.0,
+            threads=3,
+            threads_batch=2,
+            repack=True,
+            wall=1.0,
+        )
+    )
+    again = here.look(Wish(target_tps=8.0, pinned="mine"))
+    assert again.measured >= {"mine"}
+    assert again.model is not None
+    assert (again.model.load.threads, again.model.load.threads_batch) == (3, 2)
+
+
+def test_what_killed_the_engine_is_not_taken_and_says_so(tmp_path: Path) -> None:
+    here = surveyor(tmp_path)
+    shutil.copy(POCKET, tmp_path / "models" / "mine.gguf")
+    barred = Wish(target_tps=8.0, barred=(("mine", "it killed the engine"),))
+    view = here.look(barred)
+    assert view.local == "pocket"
+    assert rules(view)["mine"] == "quarantined"
+
+
+def test_a_cap_that_nothing_fits_is_told_with_numbers(tmp_path: Path) -> None:
+    view = surveyor(tmp_path, memory_mib=16).look(TARGET)
+    assert (view.best, view.local) == (None, "pocket")
+    assert "0.02 GB may be used, the least need is 0." in view.sentence
