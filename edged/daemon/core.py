@@ -337,7 +337,8 @@ class Daemon:
     def _make_selection(self, state_dir: Path) -> Selection | None:
         if not (self._engine and self._changer):
             return None
-        world = World(self._dispatcher, self._session, self._topics, self._notes, self._clock)
+        rooms = (self._dispatcher, self._session, self._topics, self._notes, self._clock)
+        world = World(*rooms, sustained=self._meter.sustained)
         return selection(
             self._config, state_dir, world, self._changer, self._engine, post=self._offer
         )

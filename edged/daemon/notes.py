@@ -127,6 +127,13 @@ class Notes:
         """The best variant on this disk, and why."""
         self._journal.write(kinds.MODEL_CHOSEN, Fields(variant=variant, reason=sentence))
 
+    def stepped(self, variant: str, move: str, rate: float | None) -> None:
+        """Heat or load made another variant hold the target, or no longer does."""
+        said = "" if rate is None else f", the last minute had {rate:.2f} tok/s"
+        self._journal.write(
+            kinds.MODEL_CHOSEN, Fields(variant=variant, reason=f"step {move}{said}")
+        )
+
     def fetch_step(self, event: progress.Progress | progress.Pinned | progress.Evicted) -> None:
         """How a download goes."""
         name, reason = fetch_line(event)

@@ -11,7 +11,7 @@ from edged.models.figures import Measurement
 from edged.models.variants import Variant  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from edged.clock import Clock
     from edged.daemon.notes import Notes
@@ -28,11 +28,20 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         target_tps: tok/s that the variant is to have.
         pinned: The variant to take whatever its rate; None chooses.
         barred: Variants that killed the child at load, with the reason.
+        rung: Steps down from the choice that heat or load has cost, see `edged.models.hold`.
     """
 
     target_tps: float
     pinned: str | None = None
     barred: tuple[tuple[str, str], ...] = ()
+    rung: int = 0
+
+
+class Rung(NamedTuple):
+    """A variant on this disk to step down to, and its rate on a cool idle board in tok/s."""
+
+    variant: str
+    tps: float
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +53,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         local: The best one on this disk.
         model: `local`, opened.
         wanted: `best`, if it is not on this disk and may be fetched.
+        ladder: The choice on this disk and those that are faster, ascending.
         measured: Variants that were measured on this board.
         calibrated: The board was calibrated.
         payload: Of the retained topic `selection`.
@@ -55,6 +65,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     local: str | None
     model: Model | None
     wanted: Variant | None = None
+    ladder: tuple[Rung, ...] = ()
     measured: frozenset[str] = frozenset()
     calibrated: bool = True
     payload: bytes = b"{}"
@@ -62,13 +73,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class World(NamedTuple):
-    """The rooms that a choice reads or tells."""
+    """The rooms that a choice reads or tells.
+
+    Attributes:
+        sustained: tok/s of decode over the last minute; None while nothing decodes.
+    """
 
     dispatcher: Dispatcher
     session: Session
     topics: Topics
     notes: Notes
     clock: Clock
+    sustained: Callable[[float], float | None]
 
 
 class Survey(Protocol):

@@ -16,7 +16,7 @@ from edged.daemon.items import Tick
 from edged.daemon.outlook import View, Wish, measurement_of
 from edged.engine import frames
 from edged.engine.events import EngineDied, EngineUp
-from edged.models import progress, steps
+from edged.models import hold, progress, steps
 from edged.mqtt.packet import Outgoing
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Selection:
         self._topics = world.topics
         self._notes = world.notes
         self._clock = world.clock
+        self._sustained = world.sustained
+        self._hold = hold.Hold()
         self._thread = DiskThread(post, "selection")
         self._wish = wish
         self._view: View | None = None
@@ -168,6 +170,9 @@ class Selection:
             self._notes.mistake("selection", result)
             return []
         before, self._view = self._view, result
+        if before is not None and _rungs(before) != _rungs(result):
+            self._hold = hold.Hold()
+            self._wish = msgspec.structs.replace(self._wish, rung=0)
         if before is None or before.payload != result.payload:
             self._notes.chosen(result.local, result.sentence)
             self.announce()
@@ -184,7 +189,21 @@ class Selection:
         if now - self._looked_at >= LOOK_S:
             self._tries = 0
             self._see()
+        self._hold_target(now)
         return self._step(now)
+
+    def _hold_target(self, now: float) -> None:
+        """Step down where heat or load keeps the rate under the target, and up again."""
+        view = self._view
+        if view is None or len(view.ladder) < 2 or self._wish.pinned is not None:  # noqa: PLR2004 - a choice
+            return
+        rates = [rung.tps for rung in view.ladder]
+        target, rate = self._wish.target_tps, self._sustained(now)
+        self._hold, move = hold.step(self._hold, rate, rates, target, now)
+        if move != "stay":
+            self._wish = msgspec.structs.replace(self._wish, rung=self._hold.rung)
+            self._notes.stepped(view.ladder[self._hold.rung].variant, move, rate)
+            self._see()
 
     def _step(self, now: float) -> list[Effect]:
         view = self._view
@@ -304,3 +323,7 @@ class Selection:
             reason = f"it killed the engine {DEATHS} times at load: {event.reason}"
             self._bar(name, reason)
             self._see()
+
+
+def _rungs(view: View) -> list[str]:
+    return [rung.variant for rung in view.ladder]

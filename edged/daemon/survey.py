@@ -11,7 +11,7 @@ import msgspec
 
 from edged.daemon.calibrate import calibrate, plan_for
 from edged.daemon.model import MAX_PREFIX_TOKENS, default_threads, open_model
-from edged.daemon.outlook import View, Wish
+from edged.daemon.outlook import Rung, View, Wish
 from edged.daemon.selection import Selection
 from edged.engine import build
 from edged.errors import StorageError
@@ -95,11 +95,14 @@ class Surveyor:
         choice = choose(
             self._candidates(inventory, facts, seen, wish), self._terms(facts, wish, held)
         )
+        rungs = ladder(choice)
+        local = rungs[min(wish.rung, len(rungs) - 1)].variant if rungs else choice.serves
         return View(
             board=board,
             best=choice.chosen,
-            local=choice.serves,
-            model=self._open(choice.serves, inventory, seen),
+            local=local,
+            model=self._open(local, inventory, seen),
+            ladder=rungs,
             wanted=self._wanted(choice.chosen, inventory),
             measured=frozenset(name for name, each in seen.items() if each.measurements),
             calibrated=not self._config.model.calibrate or self._calibration(board) is not None,
@@ -277,6 +280,21 @@ def setup_of(config: Config, facts: DeviceFacts) -> fit.Setup:
         flash_attention=engine.flash_attention != "off",
         features=facts.cpu_features,
     )
+
+
+def ladder(choice: Choice) -> tuple[Rung, ...]:
+    """What serves and what is on this disk to step down to, ever faster."""
+    rungs: list[Rung] = []
+    for name in (choice.serves, *choice.ladder):
+        verdict = choice.verdict(name)
+        if name is None or verdict is None or verdict.speed is None:
+            continue
+        faster = not rungs or verdict.speed.tps > rungs[-1].tps
+        # The pocket model holds any target, and is no help to anyone who had a better one.
+        useful = not rungs or not verdict.candidate.family.fallback
+        if verdict.candidate.on_disk and faster and useful:
+            rungs.append(Rung(name, verdict.speed.tps))
+    return tuple(rungs)
 
 
 def told(choice: Choice) -> dict[str, object]:

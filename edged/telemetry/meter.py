@@ -181,6 +181,10 @@ class Meter:
             completion_tokens=self._completion_tokens,
         )
 
+    def sustained(self, now: float) -> float | None:
+        """tok/s over the busy decode seconds of the last minute; None while nothing decodes."""
+        return None if self._since is None else self.snapshot(now).tps_1m
+
     def _clock(self, now: float) -> float:
         if isfinite(now) and now > self._now:
             self._now = now

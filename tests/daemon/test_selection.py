@@ -8,7 +8,7 @@ import msgspec
 from edged.daemon.items import Tick
 from edged.daemon.model import open_model
 from edged.daemon.notes import Notes
-from edged.daemon.outlook import View, Wish, World
+from edged.daemon.outlook import Rung, View, Wish, World
 from edged.daemon.selection import IDLE_S, KEY, LOOK_S, Selection
 from edged.engine.events import EngineDied, EngineUp
 from edged.engine.frames import Failed, Load, Measured, Ready
@@ -84,6 +84,7 @@ class House:
         self.timed: list[Any] = []
         self.fetcher = FakeFetcher()
         self.calibrations = 0
+        self.rate: float | None = None
         self.gate = asyncio.Event()
         # The changer's part.
         self.model = model("pocket")
@@ -99,6 +100,7 @@ class House:
                 self.rooms.topics,
                 Notes(self.rooms.journal, self.rooms.meter, self.rooms.health, self.rooms.sense),
                 self.rooms.clock,
+                lambda _: self.rate,
             ),
             post=self.items.put_nowait,
             wish=Wish(target_tps=8.0),
@@ -148,6 +150,19 @@ class House:
         self.selection.start()
         await self.seen()
         self.selection.hear(UP, self.rooms.clock.monotonic())
+
+    async def until(self, word: str, rung: int) -> None:
+        """Let time pass, half a minute at a time, until the journal says so."""
+        for _ in range(300):
+            self.after(30.0)
+            await asyncio.sleep(0.001)
+            while not self.items.empty():
+                await self.seen()
+            if any(word in line for line in self.rooms.lines):
+                while self.wishes[-1].rung != rung:  # a look that was under way comes first
+                    await self.seen()
+                return
+        raise AssertionError(self.rooms.lines)
 
     def after(self, seconds: float) -> None:
         self.rooms.clock.advance(seconds)
@@ -456,6 +471,24 @@ def test_a_board_that_cannot_be_calibrated_is_left_alone() -> None:
             while not house.items.empty():
                 await house.seen()
         assert house.calibrations == 3
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_a_rate_that_stays_too_low_steps_down_and_room_to_spare_steps_up() -> None:
+    async def scene() -> None:
+        house = House()
+        ladder = (Rung("good", 8.1), Rung("fast", 12.0))
+        house.views = {"best": "good", "local": "good", "ladder": ladder}
+        house.views["measured"] = frozenset({"good", "fast"})
+        await house.started()
+        house.rate = 6.0
+        await house.until("step down", 1)
+        assert house.wishes[-1].rung == 1
+        house.rate = 12.5
+        await house.until("step up", 0)
+        assert house.wishes[-1].rung == 0
         house.selection.stop()
 
     play(scene())

@@ -173,3 +173,13 @@ def test_no_clock_makes_a_rate_negative(steps: list[tuple[str, int, float]]) -> 
         rates = (shot.tps, shot.tps_1m, shot.tps_15m, shot.pp_tps, shot.ttft_ms)
         assert all(rate is None or 0 <= rate < float("inf") for rate in rates)
     assert len(meter._fine._tokens) == MINUTE_S
+
+
+def test_the_sustained_rate_is_known_only_while_something_decodes() -> None:
+    meter = Meter()
+    assert meter.sustained(1000.0) is None
+    for n in range(81):
+        meter.feed(1, 1000 + n / 8)
+    assert meter.sustained(1010.0) == pytest.approx(8)
+    meter.finished(Outcome(status="ok", ran=True, completion_tokens=81), 1010.0)
+    assert meter.sustained(1010.0) is None
