@@ -19,7 +19,7 @@ from edged.errors import ConfigError, EdgedError
 from edged.files import read_bounded
 from edged.password import read_password
 from edged.settings import Config, MqttConfig
-from edged.verbs import calibrate, models, pull, remove
+from edged.verbs import calibrate, explain, models, pull, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     pull.add(verbs)
     models.add(verbs)
     remove.add(verbs)
+    explain.add(verbs)
     _client_verbs(verbs)
     return parser
 

@@ -94,7 +94,10 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
         path: A GGUF file; None chooses among the models directory and the packaged one.
         directory: Where model files are; None is `models` in the state directory.
         calibrate: Time made-up models for a minute, once for a board, to predict speeds of files.
+        families: Ids of families that come before all others, in that order.
         memory_mib: MiB that a model may take at most; 0 is as much as there is.
+        reserve_mib: MiB left for the rest of the house, 0 to 1048576; None is a sixteenth of the
+            memory, 256 to 1024.
         context: Tokens of prompt and answer together, 256 to 131072 (each costs KV memory).
         name: What replies call the variant; None is the file's name without its ending.
         download: How model files are had.
@@ -103,7 +106,9 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None = None
     directory: Path | None = None
     calibrate: bool = True
+    families: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
     memory_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 0
+    reserve_mib: Annotated[int, Meta(ge=0, le=1_048_576)] | None = None
     context: Annotated[int, Meta(ge=256, le=131_072)] = 2048
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     download: DownloadConfig = DownloadConfig()

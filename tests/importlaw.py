@@ -126,6 +126,7 @@ PURE = (
     "edged/models/catalogtext.py",
     "edged/models/choose.py",
     "edged/models/cursor.py",
+    "edged/models/explain.py",
     "edged/models/fetching.py",
     "edged/models/fit.py",
     "edged/models/gather.py",

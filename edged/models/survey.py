@@ -1,0 +1,164 @@
+"""From this machine, or a recorded one, to a choice: all that is to be read is read here."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edged.errors import ModelError
+from edged.models import fit
+from edged.models.candidates import Choice  # noqa: TC001 - msgspec resolves it
+from edged.models.choose import choose
+from edged.models.facts import DeviceFacts  # noqa: TC001 - as above
+from edged.models.fingerprint import fingerprint
+from edged.models.gather import Seen, gather
+from edged.models.inventory import Inventory, take_inventory
+from edged.models.known import Figures  # noqa: TC001 - msgspec resolves it
+from edged.models.predict import predict
+from edged.models.reasons import Terms
+from edged.models.speeds import board_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from edged.models.gguf import Header
+    from edged.models.inventory import Found
+    from edged.models.variants import Catalogue
+    from edged.settings import Config, EngineConfig, ModelConfig
+
+MAX_THREADS = 4  # a Pi 5 has four cores; more threads wait for memory, not for work
+MAX_PREFIX_TOKENS = 4096  # as the daemon keeps at most in the cells that compute
+MIB = 1 << 20
+NO_REASONS: Mapping[str, str] = MappingProxyType({})
+NO_HEADERS: Mapping[str, Header] = MappingProxyType({})
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """What a choice was made from, and the choice.
+
+    Attributes:
+        facts: Of the board.
+        inventory: Of the catalogue and this disk.
+        figures: Of this board with this engine.
+        seen: What is known of each variant, by id.
+        choice: What came of it.
+    """
+
+    facts: DeviceFacts
+    inventory: Inventory
+    figures: Figures
+    seen: dict[str, Seen]
+    choice: Choice
+
+
+def models_directory(config: Config, state_dir: Path) -> Path:
+    """Where model files are kept.
+
+    Args:
+        config: It may name a folder.
+        state_dir: The daemon's, which has one otherwise.
+    """
+    configured = config.model.directory
+    return state_dir / "models" if configured is None else state_dir / configured
+
+
+def setup_of(engine: EngineConfig, context: int, facts: DeviceFacts) -> fit.Setup:
+    """How a model would be loaded on a board.
+
+    Args:
+        engine: The configured settings; streams that are not named count as one.
+        context: Tokens of prompt and answer together.
+        facts: Of the board.
+    """
+    threads = engine.threads or min(MAX_THREADS, facts.cores)
+    return fit.Setup(
+        context=context,
+        streams=max(1, engine.streams),
+        kv_type=engine.kv_type,
+        prefix_tokens=MAX_PREFIX_TOKENS,
+        prefill_chunk=engine.prefill_chunk,
+        threads=max(threads, engine.threads_batch),
+        repack=engine.repack,
+        flash_attention=engine.flash_attention != "off",
+        features=facts.cpu_features,
+    )
+
+
+def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon and a replay
+    config: Config,
+    facts: DeviceFacts,
+    catalogue: Catalogue,
+    folder: Path | None,
+    figures: Figures,
+    *,
+    held: int = 0,
+    quarantined: Mapping[str, str] = NO_REASONS,
+    headers: Mapping[str, Header] = NO_HEADERS,
+) -> Survey:
+    """Read what is on the disk, reckon, and choose.
+
+    Args:
+        config: For the order of families, the target, limits of memory, and the engine's settings.
+        facts: Of the board, now.
+        catalogue: As `inventory.read_catalogue` gives it.
+        folder: The models directory; None for a board whose disk is not here.
+        figures: Of this board with this engine.
+        held: Bytes that our child has now and would give back.
+        quarantined: Reasons, by the variants' ids. A file that is broken is merely not here:
+            fetching it again heals it.
+        headers: Of files that are not here, by the variants' ids.
+    """
+    ordered = catalogue.ordered(config.model.families)
+    inventory = take_inventory(ordered, folder)
+    setup = setup_of(config.engine, config.model.context, facts)
+    seen = {
+        name: _seen(inventory.found.get(name), headers.get(name), setup, figures)
+        for name in {*inventory.found, *headers}
+    }
+    for name, reason in quarantined.items():
+        seen[name] = msgspec.structs.replace(seen.get(name, Seen()), quarantined=reason)
+    candidates = gather(inventory.catalogue, setup, seen, config.engine.prefix_cache_mib)
+    terms = Terms(
+        budget=budget_of(config.model, facts, held),
+        target=config.engine.target_tps,
+        board=board_kind(facts),
+        context=config.model.context,
+        free_bytes=facts.free_bytes,
+    )
+    return Survey(
+        facts=facts,
+        inventory=inventory,
+        figures=figures,
+        seen=seen,
+        choice=choose(candidates, terms),
+    )
+
+
+def budget_of(model: ModelConfig, facts: DeviceFacts, held: int = 0) -> fit.Budget:
+    """Memory that a model may take.
+
+    Args:
+        model: The cap and the reserve, if the owner set them.
+        facts: Of the board, now.
+        held: Bytes that our child has now and would give back.
+    """
+    reserve = None if model.reserve_mib is None else model.reserve_mib * MIB
+    return fit.budget(facts, held, model.memory_mib * MIB or None, reserve)
+
+
+def _seen(found: Found | None, header: Header | None, setup: fit.Setup, figures: Figures) -> Seen:
+    known = header if found is None else found.header
+    calibration = figures.calibration
+    prediction = None
+    if known is not None and calibration is not None:
+        prediction = predict(known, calibration, setup)
+    if found is None:
+        return Seen(header=known, prediction=prediction)
+    try:
+        digest = fingerprint(found.path, found.header.data_offset).digest
+    except ModelError:  # gone, or changed while it is read: its speed is not known then
+        digest = ""
+    return Seen(header=known, on_disk=True, measurements=figures.of(digest), prediction=prediction)
