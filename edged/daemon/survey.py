@@ -29,6 +29,7 @@ from edged.models.predict import predict
 from edged.models.reasons import Terms
 from edged.models.speeds import board_kind
 from edged.models.store import Store
+from edged.models.survey import budget_of
 from edged.password import read_token
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ GB = 10**9
 KIB = 1 << 10
 MAX_STATUS_BYTES = 65_536  # of /proc/PID/status, which has some 60 lines
 _ANONYMOUS = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
-MIB = 1 << 20
 MODELS_FOLDER = "models"
 
 
@@ -89,7 +89,8 @@ class Surveyor:
             StorageError: A catalogue cannot be read.
         """
         facts, board = self.board()
-        inventory = take_inventory(read_catalogue(self._catalogues), self.folder)
+        catalogue = read_catalogue(self._catalogues).ordered(self._config.model.families)
+        inventory = take_inventory(catalogue, self.folder)
         seen = self._seen(inventory, facts, board, wish)
         held = self._held(pid)
         choice = choose(
@@ -196,9 +197,8 @@ class Surveyor:
         return tuple(each for each in found if each.variant.id == wish.pinned)
 
     def _terms(self, facts: DeviceFacts, wish: Wish, held: int) -> Terms:
-        cap = self._config.model.memory_mib * MIB or None
         return Terms(
-            budget=fit.budget(facts, held, cap),
+            budget=budget_of(self._config.model, facts, held),
             target=wish.target_tps if wish.pinned is None else 0.0,
             board=board_kind(facts),
             context=self._config.model.context,
