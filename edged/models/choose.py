@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edged.models import speeds
 from edged.models.candidates import Candidate, Choice, Verdict
 from edged.models.reasons import Terms, Weighed, compare, weigh
 
@@ -25,7 +26,9 @@ def choose(candidates: Sequence[Candidate], terms: Terms) -> Choice:
         candidates: In the catalogue's order.
         terms: What they are held to.
     """
-    weighed = [weigh(each, terms) for each in candidates]
+    timed = [(each.variant, speeds.measured(each.measurements)) for each in candidates]
+    known = [(variant, speed) for variant, speed in timed if speed is not None]
+    weighed = [weigh(each, terms, known) for each in candidates]
     usable = [each for each in weighed if each.dropped is None]
     chosen, status = _pick(usable)
     here, _ = _pick([each for each in usable if each.candidate.on_disk])

@@ -9,8 +9,11 @@ from edged.models.fit import GIB, MIB, Budget, Fit
 from edged.models.ranks import rank
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edged.models.candidates import Candidate, Rule
     from edged.models.speeds import Speed
+    from edged.models.variants import Variant
 
 GB = 10**9
 # Of the disk, besides the file: a ledger and a journal that cannot be written hurt more than a
@@ -72,11 +75,23 @@ class Weighed(NamedTuple):
         return 0.0 if self.speed is None else self.speed.tps
 
 
-def weigh(candidate: Candidate, terms: Terms) -> Weighed:
-    """All that one candidate alone decides."""
+def weigh(
+    candidate: Candidate, terms: Terms, timed: Sequence[tuple[Variant, Speed]] = ()
+) -> Weighed:
+    """What there is to say of one candidate, before it is compared.
+
+    Args:
+        candidate: Who.
+        terms: What it is held to.
+        timed: Files that were measured here, and how fast they were.
+    """
+    measured = speeds.measured(candidate.measurements)
+    family = candidate.family.id
+    siblings = [each for each in timed if each[0].family == family]
     found = (
-        speeds.measured(candidate.measurements),
+        measured,
         speeds.predicted(candidate.prediction),
+        speeds.scaled(candidate.variant, siblings) if measured is None else None,
         speeds.published(candidate.variant, candidate.family, terms.board),
     )
     known = tuple(each for each in found if each is not None)

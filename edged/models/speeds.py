@@ -119,6 +119,35 @@ def predicted(prediction: Prediction | None) -> Speed | None:
     )
 
 
+def scaled(variant: Variant, siblings: Iterable[tuple[Variant, Speed]]) -> Speed | None:
+    """What the speed of another file of the family, measured here, says of this one.
+
+    Weights are read once for a token, so it goes by bits per weight. It is worth more than what
+    was published: a board that is slower than others is so for every file.
+
+    Args:
+        variant: One that was not measured here.
+        siblings: Files of its family with their measured speeds.
+    """
+    near = [
+        (abs(_bits(other) - _bits(variant)), speed.tps, other, speed)
+        for other, speed in siblings
+        if other.kind == variant.kind and other.bpw and variant.bpw and not speed.hot
+    ]
+    if not near:
+        return None
+    _, _, other, speed = min(near, key=lambda each: each[:2])
+    tps = speed.tps * _bits(other) / _bits(variant)
+    return Speed(
+        tps=round(tps, 2),
+        low=round(tps * (1 - DERIVED_BAND), 2),
+        high=round(tps * (1 + DERIVED_BAND), 2),
+        source="derived",
+        said=f"from {speed.tps:.2f} of {_shown(other, variant)}, measured here",
+        slope=speed.slope,
+    )
+
+
 def published(variant: Variant, family: Family, kind: str | None) -> Speed | None:
     """What others measured of this file on such a board, or of what is nearest to it.
 
@@ -164,7 +193,7 @@ def published(variant: Variant, family: Family, kind: str | None) -> Speed | Non
 
 
 def best(speeds: Sequence[Speed], target: float) -> Speed | None:
-    """The speed to go by: measured before predicted before published before derived.
+    """The speed to go by: measured before predicted, what follows from that before published.
 
     A hot measurement that meets the target is believed, for a cool board is faster. One that does
     not is asked last.

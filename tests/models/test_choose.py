@@ -73,7 +73,8 @@ def test_the_first_family_that_has_one_is_taken() -> None:
 
 
 def test_none_meets_it_so_the_fastest_that_fits() -> None:
-    choice = choose(ladder(7.0, 6.0, None), TERMS)
+    lone = candidate(family(variant("x", family="g"), id="g"))
+    choice = choose([*ladder(7.0, 6.0), lone], TERMS)
     assert (choice.status, choice.chosen) == ("degraded", "0")
     assert rules(choice) == ["chosen", "slow", "unknown"]
     assert choice.verdicts[0].reason == (
@@ -172,6 +173,21 @@ def test_measured_beats_predicted_beats_published() -> None:
     assert hot.status == "ok"
     lone = candidate(family(variant("a")), measurements=(measurement(6.0, hot=True),))
     assert choose([lone], TERMS).verdicts[0].reason.startswith("6.00 tok/s (measured, hot): none")
+
+
+def test_a_board_slower_than_others_is_so_for_every_file() -> None:
+    files = (
+        variant("a", bpw=2.66),
+        variant("b", bpw=2.70, published=(published(8.03),)),
+    )
+    of = family(*files)
+    fresh = choose([candidate(of, 0), candidate(of, 1)], TERMS)
+    assert (fresh.chosen, fresh.status) == ("b", "ok")
+    tried = choose([candidate(of, 0), candidate(of, 1, measurements=(measurement(7.5),))], TERMS)
+    # the one that would be 8.15 by the published figure is not fetched for nothing
+    assert tried.status == "degraded"
+    assert [each.speed and each.speed.tps for each in tried.verdicts] == [7.61, 7.5]
+    assert [each.source for each in tried.verdicts[0].speeds] == ["derived", "derived"]
 
 
 def test_a_target_of_zero_is_met_by_all() -> None:

@@ -126,6 +126,27 @@ def test_our_engine_on_another_file_beats_another_engine_on_this_one() -> None:
     assert other.slope is None
 
 
+def test_a_sibling_measured_here_tells_of_the_others() -> None:
+    here = variant("a", bpw=2.7)
+    far = variant("b", bpw=4.0)
+    iq = variant("c", bpw=3.0, kind="IQ")
+    bare = variant("d", bpw=None)
+    one = variant("e", bpw=3.0)
+    known = [(far, speed(5.0)), (here, speed(8.0, slope=2e-5)), (iq, speed(1.0)), (bare, speed(2))]
+    found = speeds.scaled(one, known)
+    assert found == Speed(
+        tps=7.2,
+        low=6.48,
+        high=7.92,
+        source="derived",
+        said="from 8.00 of 2.70 bits per weight, measured here",
+        slope=2e-5,
+    )
+    assert speeds.scaled(bare, known) is None
+    assert speeds.scaled(one, [(here, speed(8.0, hot=True))]) is None
+    assert speeds.scaled(one, []) is None
+
+
 def test_a_hot_measurement_is_trusted_only_where_it_helps() -> None:
     slow, fast = speed(6.0, hot=True), speed(8.5, hot=True)
     told = speed(8.2, source="predicted")
