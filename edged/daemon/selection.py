@@ -173,8 +173,9 @@ class Selection:
         if before is not None and _rungs(before) != _rungs(result):
             self._hold = hold.Hold()
             self._wish = msgspec.structs.replace(self._wish, rung=0)
-        if before is None or before.payload != result.payload:
+        if before is None or (before.best, before.local) != (result.best, result.local):
             self._notes.chosen(result.local, result.sentence)
+        if before is None or before.payload != result.payload:
             self.announce()
         return self._step(now)
 
