@@ -69,6 +69,7 @@ class Cursor:
 
     def __init__(self, data: memoryview, file_size: int) -> None:
         self.position = 0
+        self.kind = 0  # the type of the last metadata value
         self._data = data
         self._file_size = file_size
         self._strings = 0
@@ -120,7 +121,7 @@ class Cursor:
 
     def value(self, what: str) -> Any:
         """One metadata value with its type before it: a number, text or `Array`."""
-        kind = self.number(UINT32, what)
+        self.kind = kind = self.number(UINT32, what)
         if kind == STRING:
             return self.text(what)
         if kind == ARRAY:

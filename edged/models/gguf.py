@@ -27,6 +27,7 @@ MAX_DIMS = 4  # ggml's GGML_MAX_DIMS
 MAX_TENSOR_NAME_BYTES = 63  # ggml's GGML_MAX_NAME less its NUL
 MAX_ALIGNMENT = 1 << 20  # real files have 32; 2^31 has overflowed the engine's padding
 DEFAULT_ALIGNMENT = 32  # by the format's definition
+ALIGNMENT = "general.alignment"  # of any other type than uint32 it has ended the engine
 MIN_KEY_BYTES, MIN_TENSOR_BYTES = 14, 33  # the least one entry takes, to refuse counts early
 
 _BYTE_SWAPPED = 0xFFFF  # a version with nothing in its low half was written big-endian
@@ -123,7 +124,7 @@ def _read(cursor: Cursor, magic: bytes, file_size: int) -> Header:
     key_count = _count(cursor, "metadata keys", MAX_KEYS)
     cursor.require_room(key_count * MIN_KEY_BYTES + tensor_count * MIN_TENSOR_BYTES)
     values = _metadata(cursor, key_count)
-    alignment = _alignment(values.get("general.alignment", DEFAULT_ALIGNMENT))
+    alignment = _alignment(values.get(ALIGNMENT, DEFAULT_ALIGNMENT))
     model = geometry(values)
     tensors = _tensors(cursor, tensor_count, alignment)
     data_offset = _padded(cursor.position, alignment)
@@ -154,12 +155,12 @@ def _metadata(cursor: Cursor, count: int) -> dict[str, Any]:
         if key in values:
             bad(f"the key {key} stands twice")
         values[key] = cursor.value(key)
+        if key == ALIGNMENT and cursor.kind != UINT32:
+            bad(f"{key} has the value type {cursor.kind}, and must have {UINT32}")
     return values
 
 
-def _alignment(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        bad("the alignment is no number")
+def _alignment(value: int) -> int:
     if not 1 <= value <= MAX_ALIGNMENT or value & (value - 1):
         bad(f"the alignment {value} is not a power of two up to {MAX_ALIGNMENT}")
     return value
