@@ -127,6 +127,7 @@ PURE = (
     "edged/models/choose.py",
     "edged/models/cursor.py",
     "edged/models/explain.py",
+    "edged/models/familytext.py",
     "edged/models/fetching.py",
     "edged/models/fit.py",
     "edged/models/gather.py",
