@@ -63,6 +63,7 @@ def _texts(config: Config) -> Iterator[Broken]:
         "model.path": config.model.path,
         "model.directory": config.model.directory,
         "model.download.token_file": config.model.download.token_file,
+        "model.catalogue_dir": config.model.catalogue_dir,
         "engine.cache_dir": config.engine.cache_dir,
         "serving.state_dir": config.serving.state_dir,
     }

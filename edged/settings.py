@@ -93,6 +93,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: A GGUF file; None chooses among the models directory and the packaged one.
         directory: Where model files are; None is `models` in the state directory.
+        catalogue_dir: Catalogue files of one's own, `*.yaml`; None is /etc/edged/catalog.d.
         calibrate: Time made-up models for a minute, once for a board, to predict speeds of files.
         families: Ids of families that come before all others, in that order.
         memory_mib: MiB that a model may take at most; 0 is as much as there is.
@@ -105,6 +106,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path | None = None
     directory: Path | None = None
+    catalogue_dir: Path | None = None
     calibrate: bool = True
     families: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
     memory_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 0

@@ -56,13 +56,14 @@ def tokens_per_second(text: str) -> float:
     """A target as `command/target` gives it.
 
     Raises:
-        ValueError: It is no number from 0.1 to 1000.
+        ValueError: It is no number from 0.1 to 10000.
     """
     try:
         target = float(text)
     except ValueError:
         target = 0.0
-    if not 0.1 <= target <= 1000:  # noqa: PLR2004 - slower than anyone waits, faster than any board
-        message = "the payload must be tokens per second, a number from 0.1 to 1000"
+    # Slower than anyone waits; and faster than the pocket model, with its 2,900 on a desktop.
+    if not 0.1 <= target <= 10_000:  # noqa: PLR2004 - see above
+        message = "the payload must be tokens per second, a number from 0.1 to 10000"
         raise ValueError(message)
     return target

@@ -239,7 +239,8 @@ def selection(  # noqa: PLR0913 - the composition root hands over every room
     """What chooses on this machine; None where the owner named a file."""
     if config.model.path is not None:
         return None
-    survey = Surveyor(config, state_dir, catalogues=OWN_FILES)
+    catalogues = Path(config.model.catalogue_dir or OWN_FILES)
+    survey = Surveyor(config, state_dir, catalogues=catalogues)
     return Selection(
         survey=survey,
         changer=changer,

@@ -80,8 +80,15 @@ def explained(args: argparse.Namespace) -> Survey:
     folder = models_directory(config, state)
     facts = probe(Roots(models=folder))
     board = facts.fingerprint(build_id(os.environ) or "unknown")
+    own = Path(config.model.catalogue_dir or OWN_FILES)
     figures = Figures() if args.published else load_figures(state, board)
-    return survey(config, facts, read_catalogue(OWN_FILES, extra), folder, figures)
+    return survey(
+        config,
+        facts,
+        read_catalogue(own, extra),
+        folder,
+        figures,
+    )
 
 
 def _recorded(tree: Path) -> DeviceFacts:
