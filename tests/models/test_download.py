@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from edged.clock import SystemClock
 from edged.models.progress import Fetched, FetchFailed, Pinned, Progress
 from edged.models.store import Store
 from edged.models.variants import Variant
@@ -303,7 +304,9 @@ def test_a_mistake_of_ours_costs_this_download_only(rig: Hub, tmp_path: Path) ->
 
 
 def test_quiet_hours_are_waited_for_before_and_within(rig: Hub, tmp_path: Path) -> None:
-    minutes = iter([60, 119, 120, *[121] * 5])
+    rig.misbehave("cdn", "slow", 1)
+    # quiet at first; then it begins, and with the tenth piece it is quiet again for two looks
+    minutes = iter([60, 119, *[121] * 10, *[60, 60, 100]])
     sleeps = Sleeps()
     end, events = run(
         world(
@@ -311,18 +314,25 @@ def test_quiet_hours_are_waited_for_before_and_within(rig: Hub, tmp_path: Path) 
             tmp_path,
             sleep=sleeps,
             quiet_hours="01:00-02:00",
-            minute=lambda: next(minutes, 60 if rig.sent < len(MODEL) else 121),
+            minute=lambda: next(minutes, 121),
         )
     )
     assert isinstance(end, Fetched)
-    assert sleeps.waited[:2] == [60, 60]
+    assert sleeps.waited == [60] * 4
     assert not [event for event in events if isinstance(event, FetchFailed)]
     assert (tmp_path / FILE).read_bytes() == MODEL
+    first, second = (one.start for one in rig.asked("cdn"))
+    assert first == 0
+    assert second == end.resumed
+    assert second
 
 
 def test_the_rate_is_capped(rig: Hub, tmp_path: Path) -> None:
-    end, _ = run(world(rig, tmp_path, rate_mib_s=1000))
+    clock = SystemClock()
+    before = clock.monotonic()
+    end, _ = run(world(rig, tmp_path, rate_mib_s=10))
     assert isinstance(end, Fetched)
+    assert clock.monotonic() - before >= len(MODEL) / (10 << 20)
 
 
 def test_a_file_of_others_is_adopted_or_put_aside(rig: Hub, tmp_path: Path) -> None:
