@@ -381,7 +381,7 @@ def test_problems_become_one_error() -> None:
 def test_any_file_is_read_in_bounded_time(text: str) -> None:
     before = time.monotonic()
     parse(text.encode()[:MAX_BYTES], "x")
-    assert time.monotonic() - before < 10  # a shared slow core; about 3 s
+    assert time.monotonic() - before < 60  # about 3 s; a reader that is quadratic takes hours
 
 
 YAMLISH = st.text(alphabet="node: mqt[]{}&*!|>'\"%\\UxX0123\n\t -?#,\x00\x85\ufeff", max_size=80)

@@ -96,6 +96,9 @@ class Survey(Protocol):
     def keep(self, measurement: Measurement) -> None:
         """Write a measurement."""
 
+    def quarantine(self, file: str, variant: str, reason: str) -> None:
+        """Put a file aside that must not be loaded again."""
+
     async def calibrate(self, clock: Clock) -> None:
         """Time made-up models in a child of its own; this one runs in the event loop."""
 

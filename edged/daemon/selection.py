@@ -323,6 +323,8 @@ class Selection:
             name = self._changer.model.view.name
             reason = f"it killed the engine {DEATHS} times at load: {event.reason}"
             self._bar(name, reason)
+            file = self._changer.model.view.file
+            self._thread.forget(self._survey.quarantine, file, name, reason)
             self._see()
 
 

@@ -27,6 +27,7 @@ from edged.models.gather import Seen, gather
 from edged.models.inventory import OWN_FILES, read_catalogue, take_inventory
 from edged.models.predict import predict
 from edged.models.reasons import Terms
+from edged.models.records import Quarantined
 from edged.models.speeds import board_kind
 from edged.models.store import Store
 from edged.models.survey import budget_of
@@ -111,6 +112,18 @@ class Surveyor:
             sentence=sentence(choice),
         )
 
+    def quarantine(self, file: str, variant: str, reason: str) -> None:
+        """Put a file of the models directory aside, so that it is not loaded after a restart.
+
+        The packaged one stays: it is what serves when nothing else can.
+
+        Raises:
+            StorageError: The disk does not let us.
+        """
+        if (self.folder / file).exists():
+            mark = Quarantined(variant=variant, file=file, code="kills", reason=reason)
+            Store(self.folder).quarantine(mark)
+
     def board(self) -> tuple[DeviceFacts, str]:
         """The facts of this machine, and their fingerprint with the engine's build."""
         facts = probe(self._roots)
@@ -165,7 +178,8 @@ class Surveyor:
         """What is known here of each variant that is here or barred."""
         known, calibration = load_measured(self._state_dir), self._calibration(board)
         setup = setup_of(self._config, facts)
-        seen = {name: Seen(quarantined=reason) for name, reason in wish.barred}
+        marks = {mark.variant: mark.reason for mark in Store(self.folder).quarantined()}
+        seen = {name: Seen(quarantined=why) for name, why in (marks | dict(wish.barred)).items()}
         for name, found in inventory.found.items():
             measured = find_measured(
                 known, self._digest(found.path, found.header.data_offset), board

@@ -84,6 +84,7 @@ class House:
         self.timed: list[Any] = []
         self.fetcher = FakeFetcher()
         self.calibrations = 0
+        self.quarantined: list[tuple[str, str, str]] = []
         self.rate: float | None = None
         self.gate = asyncio.Event()
         # The changer's part.
@@ -127,6 +128,9 @@ class House:
 
     def keep(self, measurement: Measurement) -> None:
         self.kept.append(measurement)
+
+    def quarantine(self, file: str, variant: str, reason: str) -> None:
+        self.quarantined.append((file, variant, reason))
 
     async def calibrate(self, _clock: object) -> None:
         self.calibrations += 1
@@ -281,6 +285,7 @@ def test_a_model_that_kills_the_child_twice_at_load_is_barred() -> None:
         assert name == "bad"
         assert "twice" in reason or "2 times at load: SIGSEGV" in reason
         assert house.asked == ["bad", "pocket"]
+        assert house.quarantined == [("pocket.gguf", "bad", reason)]
         house.selection.stop()
 
     play(scene())

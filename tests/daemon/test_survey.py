@@ -111,3 +111,15 @@ def test_a_cap_that_nothing_fits_is_told_with_numbers(tmp_path: Path) -> None:
     view = surveyor(tmp_path, memory_mib=16).look(TARGET)
     assert (view.best, view.local) == (None, "pocket")
     assert "0.02 GB may be used, the least need is 0." in view.sentence
+
+
+def test_what_was_put_aside_stays_aside_after_a_restart(tmp_path: Path) -> None:
+    here = surveyor(tmp_path)
+    shutil.copy(POCKET, tmp_path / "models" / "mine.gguf")
+    here.quarantine("mine.gguf", "mine", "it killed the engine twice")
+    assert not (tmp_path / "models" / "mine.gguf").exists()
+    here.quarantine("pocket.gguf", "pocket", "the packaged one cannot be put aside")
+    shutil.copy(POCKET, tmp_path / "models" / "mine.gguf")
+    view = surveyor(tmp_path).look(TARGET)
+    assert view.local == "pocket"
+    assert rules(view)["mine"] == "quarantined"
