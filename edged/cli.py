@@ -19,7 +19,7 @@ from edged.errors import ConfigError, EdgedError
 from edged.files import read_bounded
 from edged.password import read_password
 from edged.settings import Config, MqttConfig
-from edged.verbs import calibrate, explain, models, pull, remove
+from edged.verbs import bench, calibrate, explain, models, pull, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(verb=_demo)
 
     calibrate.add(verbs)
+    bench.add(verbs)
     pull.add(verbs)
     models.add(verbs)
     remove.add(verbs)

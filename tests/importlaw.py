@@ -92,6 +92,7 @@ PURE = (
     "edged/settings.py",
     "edged/yamltree.py",
     "edged/client/benchpage.py",
+    "edged/client/benchrows.py",
     "edged/client/chart.py",
     "edged/client/pagestyle.py",
     "edged/client/render.py",

@@ -117,8 +117,8 @@ def _tiles(page: Page) -> str:
     found = page.measurement
     meets = "meets" if found.tps >= page.target * 0.98 else "misses"
     tiles = [
-        (f"{found.tps:.3g} tok/s", f"decode, {meets} the target of {page.target:g}"),
-        (f"{found.pp:.3g} tok/s", "prefill"),
+        (f"{chart.rate(found.tps)} tok/s", f"decode, {meets} the target of {page.target:g}"),
+        (f"{chart.rate(found.pp)} tok/s", "prefill"),
         (f"{found.threads} and {found.threads_batch}", "threads of decode and prefill"),
         ("on" if found.repack else "off", "repacked weights"),
     ]
@@ -146,7 +146,7 @@ def _scatter(page: Page) -> str:
             x=row.tps,
             y=row.quality,
             number=number,
-            title=f"{number}: {row.name}, {row.tps:.3g} tok/s {row.source}",
+            title=f"{number}: {row.name}, {chart.rate(row.tps)} tok/s {row.source}",
             filled=row.measured is not None,
             chosen=row.chosen,
             crossed=row.fits is False,
@@ -274,7 +274,7 @@ def _candidates(rows: Sequence[Row]) -> str:
 
 
 def _candidate(number: int, row: Row) -> str:
-    speed = "" if row.tps is None else f"{row.tps:.3g} {row.source}"
+    speed = "" if row.tps is None else f"{chart.rate(row.tps)} {row.source}"
     cells = [
         ("n", "", str(number)),
         ("", "variant", row.name),
@@ -292,4 +292,4 @@ def _candidate(number: int, row: Row) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else chart.rate(value)

@@ -20,7 +20,13 @@ RADIUS = 5
 BAR, GAP = 14, 9
 _STEPS = (1, 2, 5, 10)
 _FINEST = 1e-6  # of the size of the values; what differs by less is drawn as equal
+_WHOLE = 100  # from here on digits behind the point say nothing
 _LABEL_ROOM = 12  # between two numbers beside dots that would lie upon each other
+
+
+def rate(value: float) -> str:
+    """A speed as one reads it: three digits, and never a power of ten."""
+    return f"{value:.0f}" if value >= _WHOLE else f"{value:.3g}"
 
 
 class Dot(NamedTuple):
@@ -165,7 +171,7 @@ def curve(points: Sequence[tuple[float, float]], *, x: str, y: str, target: Limi
         title = f"{speed:.2f} tok/s behind {tokens:g} tokens"
         parts.append(_circle(a, b, "dot g0 filled", title))
         anchor = "start" if a < LEFT + 20 else "middle"
-        parts.append(_text(a, b + (17 if index % 2 else -9), f"{speed:.3g}", anchor))
+        parts.append(_text(a, b + (17 if index % 2 else -9), rate(speed), anchor))
     return _svg(parts, HEIGHT, f"{y} against {x}")
 
 

@@ -34,7 +34,8 @@ GROUPS
 table{border-collapse:collapse;width:100%;margin:.4rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;
 border-bottom:1px solid var(--line)}
-th{color:var(--quiet);font-weight:500;overflow-wrap:normal}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+th{color:var(--quiet);font-weight:500;overflow-wrap:normal}td.n{white-space:nowrap}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 tr.chosen td{font-weight:600}tr.chosen td.why{color:var(--good)}td.why{font-size:.92em}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.4rem 0}
 dt{color:var(--quiet)}dd{margin:0}.key{display:inline-block;margin-right:1rem}
