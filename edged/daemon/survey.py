@@ -105,7 +105,7 @@ class Surveyor:
             local=local,
             model=self._open(local, inventory, seen),
             ladder=rungs,
-            wanted=self._wanted(choice.chosen, inventory),
+            wanted=self._wanted(choice, inventory),
             measured=frozenset(name for name, each in seen.items() if each.measurements),
             calibrated=not self._config.model.calibrate or self._calibration(board) is not None,
             payload=msgspec.json.encode(told(choice)),
@@ -219,10 +219,13 @@ class Surveyor:
             free_bytes=facts.free_bytes,
         )
 
-    def _wanted(self, name: str | None, inventory: Inventory) -> Variant | None:
-        """The best one, if it is not here and may be had."""
+    def _wanted(self, choice: Choice, inventory: Inventory) -> Variant | None:
+        """The best one, if it is not here, may be had, and is worth it as far as one can know."""
+        name, verdict = choice.chosen, choice.verdict(choice.chosen)
         if name is None or name in inventory.found or not self._config.model.download.enabled:
             return None
+        if verdict is None or verdict.speed is None:
+            return None  # gigabytes on a guess are no service
         variant = inventory.catalogue.variant(name)
         return variant if variant is not None and (variant.repo or variant.url) else None
 

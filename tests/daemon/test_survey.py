@@ -59,6 +59,12 @@ def test_nothing_is_wanted_where_downloads_are_not_allowed(tmp_path: Path) -> No
     assert (view.best, view.wanted) == (SEED, None)
 
 
+def test_nothing_is_fetched_of_which_nobody_knows_how_fast_it_is(tmp_path: Path) -> None:
+    view = surveyor(tmp_path, "pc").look(TARGET)
+    assert view.best not in {None, "pocket"}
+    assert view.wanted is None
+
+
 def test_what_the_child_holds_counts_as_had(tmp_path: Path) -> None:
     here = surveyor(tmp_path)
     board = tmp_path / "board"
