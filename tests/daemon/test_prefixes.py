@@ -395,8 +395,8 @@ def test_a_change_of_model_reads_anew_and_blames_nobody(tmp_path: Path) -> None:
         await house.disk()
         house.keeper.change(house.model, fingerprint(house.model, 100))
         house.up()
-        assert house.files == []
         house.keeper.stop()
+        assert house.files == []
         assert not [line for line in house.said if "given up" in line]
 
     play(scene())
