@@ -34,6 +34,7 @@ PATIENCE_S = 60.0
 ENDLESS: dict[str, Any] = {
     "max_tokens": 100_000,
     "temperature": 10.0,
+    "seed": 1,  # by chance one in some thousand tokens would be the end
     "top_k": 0,
     "top_p": 1.0,
     "min_p": 0.0,
