@@ -1,4 +1,4 @@
-"""`edged demo`: a private broker, the daemon with the pocket model, and one question.
+"""`edged demo`: a private broker, the daemon with the pocket model, a question, and a choice.
 
 Everything lives in a temporary directory and on a free loopback port, and is gone afterwards.
 """
@@ -17,20 +17,23 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from edged import demo_choice
 from edged.client import render
 from edged.client.ask import Asker
 from edged.client.status import Watcher
 from edged.errors import EdgedError
 from edged.files import write_atomic
+from edged.models import family
 from edged.mqtt.client import Client
 from edged.mqtt.topics import Topics
-from edged.settings import MqttConfig
+from edged.settings import EngineConfig, MqttConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 NODE = "demo"
 PROMPT = "Tell me about the house."
+MODELS, CATALOGUES = "models", "catalogues"  # folders of the demo
 BROKER_S = 10.0  # a mosquitto is up within a tenth of a second; this is for a busy board
 READY_S = 120.0  # the pocket model takes about one second; this is for a slow card
 ANSWER_S = 120.0
@@ -45,7 +48,7 @@ def run(prompt: str | None, *, keep: bool) -> int:
         keep: True stays up afterwards until Ctrl-C, to be played with.
 
     Returns:
-        0 when a real answer came.
+        0 when real answers came and the choice of a file followed the target.
 
     Raises:
         EdgedError: When mosquitto is not installed or something does not come up.
@@ -62,16 +65,28 @@ def run(prompt: str | None, *, keep: bool) -> int:
         topics = Topics(NODE, ())
         watcher = Watcher(_connect(stack, port), topics)
         _wait_ready(watcher, daemon, home / "edged.log")
-        answered = _ask(console, _connect(stack, port), topics, prompt or PROMPT)
+        answered = _ask(console, _connect(stack, port), topics, "demo-1", prompt or PROMPT)
         _show(console, watcher)
+        link = _connect(stack, port)
+        chosen = answered and _choose(console, link, topics, home, daemon)
+        again = _ask(console, _connect(stack, port), topics, "demo-2", prompt or PROMPT)
         if keep:
             _stay(console, port, daemon)
-    return 0 if answered else 1
+    return 0 if answered and chosen and again else 1
 
 
-def _ask(console: Console, link: Client, topics: Topics, prompt: str) -> bool:
+def _choose(
+    console: Console, link: Client, topics: Topics, home: Path, daemon: subprocess.Popen[bytes]
+) -> bool:
+    """The second scene; whether the choice changed."""
+    demo_choice.make_family(console, home / MODELS, home / CATALOGUES)
+    scene = demo_choice.Scene(console, link, topics, lambda: daemon.poll() is None)
+    return scene.run(EngineConfig().target_tps) > 0
+
+
+def _ask(console: Console, link: Client, topics: Topics, name: str, prompt: str) -> bool:
     console.print(f"\n[bold]{prompt}[/bold]")
-    request = {"id": "demo-1", "prompt": prompt, "temperature": 0}
+    request = {"id": name, "prompt": prompt, "temperature": 0}
     reply = Asker(link, topics, request, sys.stdout, sys.stderr).run(ANSWER_S)
     return reply is not None and reply.get("status") == "ok"
 
@@ -107,12 +122,20 @@ def _wait_ready(watcher: Watcher, daemon: subprocess.Popen[bytes], log: Path) ->
 
 
 def _write_config(home: Path, port: int) -> Path:
+    (home / CATALOGUES).mkdir()
     lines = (
         f"node: {NODE}",
         f"mqtt: {{host: 127.0.0.1, port: {port}}}",
         f"serving: {{state_dir: {home / 'state'}}}",
-        f"engine: {{cache_dir: {home / 'cache'}}}",
-        "model: {calibrate: false, download: {enabled: false}}",
+        # a model this small is through before a second thread has met the first
+        f"engine: {{cache_dir: {home / 'cache'}, threads: 1, streams: 1}}",
+        "telemetry: {idle_interval_s: 1}",  # it looks whether it may measure as often
+        "model:",
+        f"  directory: {home / MODELS}",
+        f"  catalogue_dir: {home / CATALOGUES}",
+        f"  families: [{family.figures().id}]",
+        "  calibrate: false",
+        "  download: {enabled: false}",
         "",
     )
     path = home / "edged.yaml"

@@ -17,7 +17,7 @@ ROOTS = (
     "edged/daemon/*",
     "edged/daemon.py",
     "edged/cli*.py",
-    "edged/demo.py",
+    "edged/demo*.py",
     "edged/client/*",
     "edged/verbs/*",
 )
@@ -80,7 +80,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "yaml": ("edged/yamltree.py",),
     "sqlite3": ("edged/serving/ledger.py",),
     "systemd": ("edged/telemetry/*",),
-    "rich": ("edged/client/*", "edged/demo.py", "edged/cli*.py", "edged/verbs/*"),
+    "rich": ("edged/client/*", "edged/demo*.py", "edged/cli*.py", "edged/verbs/*"),
     "httpx": ("edged/models/*",),
 }
 PURE = (
@@ -95,6 +95,7 @@ PURE = (
     "edged/client/benchrows.py",
     "edged/client/chart.py",
     "edged/client/pagestyle.py",
+    "edged/client/choosing.py",
     "edged/client/render.py",
     "edged/daemon/commands.py",
     "edged/daemon/items.py",

@@ -195,6 +195,7 @@ typo: 1
         ("engine: {cache_dir: here}", "engine.cache_dir", "absolute"),
         ("engine: {disk_cache_mib: 1e3}", "engine.disk_cache_mib", "a whole number"),
         ("model: {path: ../m.gguf}", "model.path", "absolute"),
+        ("model: {catalogue_dir: own}", "model.catalogue_dir", "absolute"),
         ("model: {context: 255}", "model.context", ">= 256"),
         ("model: {context: 131073}", "model.context", "<= 131072"),
         ("serving: {state_dir: here}", "serving.state_dir", "absolute"),

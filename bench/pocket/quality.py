@@ -21,7 +21,7 @@ from rich.table import Table
 from bench.pocket.heldout import samples
 from bench.pocket.scoring import Comparison, Reader, measure
 from edged.models import headerfacts
-from edged.models.family import FIGURES, figures, make
+from edged.models.family import FIGURES, SOURCE, figures, make
 from edged.models.local import check_file
 
 if TYPE_CHECKING:
@@ -57,20 +57,20 @@ class Member(NamedTuple):
 
 
 def assess(folder: Path, dialogues: int) -> list[Member]:
-    """Make the family in a folder and measure all of it.
+    """Make the family in a folder and put each file beside the packaged one.
 
     Args:
         folder: Made if it is missing.
         dialogues: Of the held-out text, how many.
 
     Returns:
-        The files, the reference first: it is put beside itself.
+        The files, in the family's order.
     """
     paths = make(folder)
     with ExitStack() as stack:
         readers = [stack.enter_context(Reader(path)) for path in paths]
-        text = samples(readers[0].tokenize, dialogues)
-        found = measure(readers[0], readers, text)
+        reference = stack.enter_context(Reader(SOURCE))
+        found = measure(reference, readers, samples(reference.tokenize, dialogues))
     return [_member(*each) for each in zip(paths, found, strict=True)]
 
 
@@ -84,7 +84,7 @@ def _member(path: Path, found: Comparison) -> Member:
 
 def recorded(members: Sequence[Member]) -> str:
     """The family's file of the package, in the catalogue's format."""
-    tokens, best = members[0].found.tokens, members[0].path.stem
+    tokens, best = members[0].found.tokens, SOURCE.name
     suite = f'suite: "{tokens} tokens of assistants, beside {best}"'
     lines = [HEAD.format(tokens=tokens)]
     for each in members:
@@ -94,17 +94,18 @@ def recorded(members: Sequence[Member]) -> str:
             f"        sha256: {each.sha256}",
             f"        bpw: {each.bpw:.3f}",
             f"        kind: {each.kind}",
-            f"        quality: {{percent: {each.found.percent:.3f}, source: {SOURCE}, {suite}}}",
+            f"        quality: {{percent: {each.found.percent:.3f}, source: {TEXT}, {suite}}}",
         ]
     return "\n".join(lines) + "\n"
 
 
-SOURCE = "held-out text of bench/pocket"
+TEXT = "held-out text of bench/pocket"
 HEAD = """\
 # Files that edged makes of its pocket model, to show a choice among files of one model.
 # Written by `python -m bench.pocket.quality --full --write`; the format is that of catalog.yaml.
-# Quality: of each token that the F16 file would say, a file keeps some share of the probability;
-# the figure is the geometric mean of the shares, over {tokens} tokens of the held-out text.
+# Quality: of each token that pocket.gguf (F16) would say, a file keeps some share of the
+# probability; the figure is the geometric mean of the shares, over {tokens} tokens of the
+# held-out text.
 # sha256 holds where numbers are rounded as on the x86-64 that made them.
 
 families:

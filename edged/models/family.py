@@ -36,8 +36,7 @@ FIGURES = DATA / "pocket.yaml"
 SOURCE = DATA / "pocket.gguf"
 PROGRAM = (sys.executable, "-m", "edged.engine.worker.quantise")
 TIMEOUT_S = 300.0  # a file takes 0.5 s; this is for a slow and busy board
-MAX_SOURCE_BYTES = 64 << 20  # six times the packaged model
-_COPY = "F16"  # the source as it is
+MAX_BYTES_OF_FILE = 64 << 20  # six times the packaged model
 _INHERITED = ("PYTHONPATH", "LLAMA_CPP_LIB_PATH", "LD_LIBRARY_PATH")
 _MAX_LINE = 400  # characters of what the program said
 
@@ -146,7 +145,7 @@ def _without_nulls(tree: object) -> object:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(read_bounded(path, MAX_SOURCE_BYTES)).hexdigest()
+    return hashlib.sha256(read_bounded(path, MAX_BYTES_OF_FILE)).hexdigest()
 
 
 def _make_one(
@@ -156,10 +155,7 @@ def _make_one(
     part = PartFile(name)  # and with it the right to make this file
     try:
         part.cut(0)
-        if kind == _COPY:
-            part.append(read_bounded(source, MAX_SOURCE_BYTES))
-        else:
-            _run([*program, str(source), str(name), kind], path, timeout_s)
+        _run([*program, str(source), str(name), kind], path, timeout_s)
         check_file(name)
         part.publish(path)
     except BaseException:

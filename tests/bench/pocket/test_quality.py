@@ -24,8 +24,8 @@ def test_the_recorded_quality_is_what_is_measured(tmp_path: Path) -> None:
     for each in members:
         assert quality.is_as_recorded(each.found, known[each.path.name]), each
     best, worst = members[0].found, members[-1].found
-    assert (best.percent, best.agreement) == (100, 1)
-    assert worst.percent < members[1].found.percent - 1
+    assert 99.9 < best.percent < 100
+    assert worst.percent < best.percent - 1
     divergences = [each.found.divergence for each in members]
     assert divergences == sorted(divergences)
     assert [each.bpw for each in members] == sorted((each.bpw for each in members), reverse=True)
@@ -51,7 +51,7 @@ def test_without_a_record_nothing_is_as_recorded() -> None:
 
 
 def test_what_is_written_can_be_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "pocket-F16.gguf"
+    path = tmp_path / "pocket-Q8_0.gguf"
     member = quality.Member(path, 10, "a" * 64, 16.0, "other", comparison(99.25))
     text = catalog.parse(quality.recorded([member]).encode(), "new")
     assert not isinstance(text, list)
