@@ -35,6 +35,8 @@ FULL_DIALOGUES = 600  # 41,908 of them
 # Q3_K, 0.57 points behind F16, is told from it and from Q2_K, 6.74 behind.
 TOLERANCE = 0.15
 
+COLUMNS = {"perplexity": "ppl", "agreement": "top", "same_bytes": "same"}  # of the table
+
 
 class Member(NamedTuple):
     """A file with its facts.
@@ -168,9 +170,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _table(found: Sequence[dict[str, object]]) -> Table:
-    table = Table(title="the pocket family on held-out dialogues", title_justify="left")
+    table = Table(title="the pocket family on held-out dialogues", title_justify="left", box=None)
     for name in found[0]:
-        table.add_column(name.replace("_", " "), justify="left" if name == "file" else "right")
+        column = COLUMNS.get(name, name)
+        table.add_column(column, justify="left" if name == "file" else "right", no_wrap=True)
     for row in found:
         style = "" if row["ok"] else "bold red"
         told = [str(value).removeprefix("pocket-").removesuffix(".gguf") for value in row.values()]

@@ -11,9 +11,7 @@ BEYOND = 1.1
 
 def candidate(selection: dict[str, Any], name: object) -> dict[str, Any]:
     """What is told of a variant; empty if nothing is."""
-    told = selection.get("candidates")
-    listed = told if isinstance(told, list) else []
-    return next((each for each in listed if isinstance(each, dict) and each.get("id") == name), {})
+    return next((each for each in _candidates(selection) if each.get("id") == name), {})
 
 
 def speed(told: dict[str, Any], source: str | None = None) -> float | None:
@@ -48,14 +46,19 @@ def next_target(selection: dict[str, Any]) -> float | None:
     if measured is None:
         return None
     target = float(math.ceil(round(measured * BEYOND, 3)))
-    listed = selection.get("candidates") or []
-    others = (speed(each) for each in listed if each is not chosen and _may_serve(each, chosen))
+    listed = (each for each in _candidates(selection) if each is not chosen)
+    others = (speed(each) for each in listed if _may_serve(each, chosen))
     return target if any(tps is not None and tps >= target for tps in others) else None
 
 
 def reason(selection: dict[str, Any], name: object) -> str:
     """Why a variant was kept or dropped, in the daemon's words."""
     return f"{name}: {candidate(selection, name).get('reason', 'nothing is said of it')}"
+
+
+def _candidates(selection: dict[str, Any]) -> list[dict[str, Any]]:
+    told = selection.get("candidates")
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
 
 def _may_serve(told: dict[str, Any], chosen: dict[str, Any]) -> bool:

@@ -84,6 +84,11 @@ def test_without_a_measurement_there_is_none() -> None:
     assert choosing.next_target({}) is None
 
 
+def test_what_is_no_candidate_is_passed_over() -> None:
+    assert choosing.next_target(selection(MEASURED, 7, None, "b")) is None
+    assert choosing.next_target(selection(chosen="a", candidates={"id": "a"})) is None
+
+
 def test_a_reason_is_the_daemons() -> None:
     assert choosing.reason(selection(MEASURED), "a") == "a: a is so"
     assert choosing.reason(selection(MEASURED), "b") == "b: nothing is said of it"
