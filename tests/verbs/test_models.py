@@ -139,7 +139,7 @@ def test_a_hub_that_is_not_there_is_one_line(
 
 
 def test_ctrl_c_keeps_what_is_here(rig: Hub, options: list[str], tmp_path: Path) -> None:
-    rig.misbehave("cdn", "slow", 1)
+    rig.misbehave("cdn", "half", 1)
     command = [sys.executable, "-m", "edged.cli", "pull", "tiny-Q4_K", *options]
     part = tmp_path / "models" / (FILE + ".part")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
