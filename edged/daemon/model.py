@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from edged.settings import Config, EngineConfig
 
 POCKET = Path(__file__).parents[1] / "data" / "pocket.gguf"
-MAX_THREADS = 4  # a Pi 5 has four cores; more threads wait for memory, not for work
-# Attention of every step looks at each used cell, if only to pass it over: 16,384 full cells read
-# prompts at 0.6 and decode at 0.85 of an empty cache (4 layers, 2 cores), 4,096 at 0.95. Those are
-# a few long system prompts, or a dozen of the usual length.
-MAX_PREFIX_TOKENS = 4096
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +92,7 @@ def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry) ->
         prefill_chunk=engine.prefill_chunk,
         streams=engine.streams,
         target_tps=engine.target_tps,
-        prefix_tokens=fit.tokens_in(engine.prefix_cache_mib, per_token, MAX_PREFIX_TOKENS),
+        prefix_tokens=fit.tokens_in(engine.prefix_cache_mib, per_token, fit.MAX_PREFIX_TOKENS),
         prefill_share=engine.prefill_share,
         kv_type=engine.kv_type,
         flash_attention=engine.flash_attention,
@@ -109,4 +104,4 @@ def default_threads() -> int:
     """Physical cores this process may use, at most four."""
     allowed = len(os.sched_getaffinity(0))
     physical = psutil.cpu_count(logical=False) or allowed
-    return max(1, min(MAX_THREADS, physical, allowed))
+    return max(1, min(fit.MAX_THREADS, physical, allowed))

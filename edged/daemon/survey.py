@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from edged.daemon.calibrate import calibrate, plan_for
-from edged.daemon.model import MAX_PREFIX_TOKENS, default_threads, open_model
+from edged.daemon.model import open_model
 from edged.daemon.outlook import Rung, View, Wish
 from edged.daemon.selection import Selection
 from edged.engine import build
 from edged.errors import StorageError
 from edged.files import read_bounded
-from edged.models import attempts, fit
-from edged.models.calibrationfile import load_calibration, save_calibration
-from edged.models.choose import choose
+from edged.models import attempts
+from edged.models.calibrationfile import save_calibration
 from edged.models.device import Roots, probe
 from edged.models.fetcher import Fetcher
-from edged.models.figurestore import find_measured, load_measured, save_measured
-from edged.models.fingerprint import fingerprint
-from edged.models.gather import Seen, gather
-from edged.models.inventory import OWN_FILES, read_catalogue, take_inventory
-from edged.models.predict import predict
-from edged.models.reasons import Terms
+from edged.models.figurestore import save_measured
+from edged.models.fingerprint import fingerprint, is_unchanged
+from edged.models.inventory import OWN_FILES, read_catalogue
+from edged.models.known import load_figures
 from edged.models.records import Quarantined
-from edged.models.speeds import board_kind
 from edged.models.store import Store
-from edged.models.survey import budget_of
+from edged.models.survey import models_directory, survey
 from edged.password import read_token
 
 if TYPE_CHECKING:
@@ -41,11 +38,11 @@ if TYPE_CHECKING:
     from edged.daemon.model import Model
     from edged.daemon.outlook import World
     from edged.engine.supervisor import Supervisor
-    from edged.models.calibration import Calibration
-    from edged.models.candidates import Candidate, Choice, Verdict
+    from edged.models.candidates import Choice, Verdict
     from edged.models.facts import DeviceFacts
     from edged.models.figures import Measurement
     from edged.models.fingerprint import Fingerprint
+    from edged.models.gather import Seen
     from edged.models.inventory import Inventory
     from edged.models.variants import Variant
     from edged.settings import Config, DownloadConfig
@@ -54,7 +51,6 @@ GB = 10**9
 KIB = 1 << 10
 MAX_STATUS_BYTES = 65_536  # of /proc/PID/status, which has some 60 lines
 _ANONYMOUS = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
-MODELS_FOLDER = "models"
 
 
 class Surveyor:
@@ -72,11 +68,15 @@ class Surveyor:
     ) -> None:
         self._config = config
         self._state_dir = state_dir
-        chosen = config.model.directory
-        self.folder = Path(chosen) if chosen is not None else state_dir / MODELS_FOLDER
+        self.folder = models_directory(config, state_dir)
         self._roots = roots or Roots(models=self.folder)
         self._catalogues = catalogues
-        self._known: dict[tuple[str, int, int], Fingerprint] = {}
+        self._known: dict[Path, Fingerprint] = {}
+
+    @cached_property
+    def _build(self) -> str:
+        """Of the engine, whose libraries stay as they are while we run: hashed once."""
+        return build.build_id() or "unknown"
 
     def look(self, wish: Wish, pid: int | None = None) -> View:
         """Judge all variants.
@@ -90,13 +90,21 @@ class Surveyor:
             StorageError: A catalogue cannot be read.
         """
         facts, board = self.board()
-        catalogue = read_catalogue(self._catalogues).ordered(self._config.model.families)
-        inventory = take_inventory(catalogue, self.folder)
-        seen = self._seen(inventory, facts, board, wish)
-        held = self._held(pid)
-        choice = choose(
-            self._candidates(inventory, facts, seen, wish), self._terms(facts, wish, held)
+        figures = load_figures(self._state_dir, board)
+        marks = {mark.variant: mark.reason for mark in Store(self.folder).quarantined()}
+        engine = msgspec.structs.replace(self._config.engine, target_tps=wish.target_tps)
+        found = survey(
+            msgspec.structs.replace(self._config, engine=engine),
+            facts,
+            read_catalogue(self._catalogues),
+            self.folder,
+            figures,
+            held=self._held(pid),
+            quarantined=marks | dict(wish.barred),
+            pinned=wish.pinned,
+            digest_of=self._digest,
         )
+        choice, inventory, seen = found.choice, found.inventory, found.seen
         rungs = ladder(choice)
         local = rungs[min(wish.rung, len(rungs) - 1)].variant if rungs else choice.serves
         return View(
@@ -107,7 +115,7 @@ class Surveyor:
             ladder=rungs,
             wanted=self._wanted(choice, inventory),
             measured=frozenset(name for name, each in seen.items() if each.measurements),
-            calibrated=not self._config.model.calibrate or self._calibration(board) is not None,
+            calibrated=not self._config.model.calibrate or figures.calibration is not None,
             payload=msgspec.json.encode(told(choice)),
             sentence=sentence(choice),
         )
@@ -127,7 +135,7 @@ class Surveyor:
     def board(self) -> tuple[DeviceFacts, str]:
         """The facts of this machine, and their fingerprint with the engine's build."""
         facts = probe(self._roots)
-        return facts, facts.fingerprint(build.build_id() or "unknown")
+        return facts, facts.fingerprint(self._build)
 
     async def calibrate(self, clock: Clock) -> None:
         """Time made-up models and write what was found.
@@ -154,9 +162,6 @@ class Surveyor:
         found = _ANONYMOUS.search(text)
         return int(found[1]) * KIB if found else 0
 
-    def _calibration(self, board: str) -> Calibration | None:
-        return load_calibration(self._state_dir, board)
-
     def keep(self, measurement: Measurement) -> None:
         """Write a measurement.
 
@@ -166,58 +171,11 @@ class Surveyor:
         save_measured(self._state_dir, measurement)
 
     def _digest(self, path: Path, data_offset: int) -> str:
-        facts = path.stat()
-        key = (str(path), facts.st_size, facts.st_mtime_ns)
-        if key not in self._known:
-            self._known[key] = fingerprint(path, data_offset)
-        return self._known[key].digest
-
-    def _seen(
-        self, inventory: Inventory, facts: DeviceFacts, board: str, wish: Wish
-    ) -> dict[str, Seen]:
-        """What is known here of each variant that is here or barred."""
-        known, calibration = load_measured(self._state_dir), self._calibration(board)
-        setup = setup_of(self._config, facts)
-        marks = {mark.variant: mark.reason for mark in Store(self.folder).quarantined()}
-        seen = {name: Seen(quarantined=why) for name, why in (marks | dict(wish.barred)).items()}
-        for name, found in inventory.found.items():
-            measured = find_measured(
-                known, self._digest(found.path, found.header.data_offset), board
-            )
-            barred = seen.get(name, Seen()).quarantined
-            seen[name] = Seen(
-                header=found.header,
-                on_disk=True,
-                quarantined=barred,
-                measurements=() if measured is None else (measured,),
-                prediction=None
-                if calibration is None
-                else predict(found.header, calibration, setup),
-            )
-        return seen
-
-    def _candidates(
-        self, inventory: Inventory, facts: DeviceFacts, seen: dict[str, Seen], wish: Wish
-    ) -> tuple[Candidate, ...]:
-        """All of them, or the one that the owner named."""
-        found = gather(
-            inventory.catalogue,
-            setup_of(self._config, facts),
-            seen,
-            self._config.engine.prefix_cache_mib,
-        )
-        if wish.pinned is None:
-            return found
-        return tuple(each for each in found if each.variant.id == wish.pinned)
-
-    def _terms(self, facts: DeviceFacts, wish: Wish, held: int) -> Terms:
-        return Terms(
-            budget=budget_of(self._config.model, facts, held),
-            target=wish.target_tps if wish.pinned is None else 0.0,
-            board=board_kind(facts),
-            context=self._config.model.context,
-            free_bytes=facts.free_bytes,
-        )
+        """Of a file, read again only if it is not the same any more."""
+        known = self._known.get(path)
+        if known is None or not is_unchanged(path, known):
+            known = self._known[path] = fingerprint(path, data_offset)
+        return known.digest
 
     def _wanted(self, choice: Choice, inventory: Inventory) -> Variant | None:
         """The best one, if it is not here, may be had, and is worth it as far as one can know."""
@@ -257,12 +215,12 @@ def selection(  # noqa: PLR0913 - the composition root hands over every room
     if config.model.path is not None:
         return None
     catalogues = Path(config.model.catalogue_dir or OWN_FILES)
-    survey = Surveyor(config, state_dir, catalogues=catalogues)
+    surveyor = Surveyor(config, state_dir, catalogues=catalogues)
     return Selection(
-        survey=survey,
+        survey=surveyor,
         changer=changer,
         engine=engine,
-        open_fetcher=lambda: _fetcher(config.model.download, survey.folder, world, post),
+        open_fetcher=lambda: _fetcher(config.model.download, surveyor.folder, world, post),
         world=world,
         post=post,
         wish=Wish(target_tps=config.engine.target_tps),
@@ -282,22 +240,6 @@ def _fetcher(
 
     loop = asyncio.get_running_loop()
     return Fetcher(outside, tell)
-
-
-def setup_of(config: Config, facts: DeviceFacts) -> fit.Setup:
-    """How a model is going to be loaded, as far as memory depends on it."""
-    engine = config.engine
-    return fit.Setup(
-        context=config.model.context,
-        streams=max(1, engine.streams),
-        kv_type=engine.kv_type,
-        prefix_tokens=MAX_PREFIX_TOKENS,
-        prefill_chunk=engine.prefill_chunk,
-        threads=engine.threads_batch or engine.threads or default_threads(),
-        repack=engine.repack,
-        flash_attention=engine.flash_attention != "off",
-        features=facts.cpu_features,
-    )
 
 
 def ladder(choice: Choice) -> tuple[Rung, ...]:

@@ -21,7 +21,7 @@ from edged.models.reasons import Terms
 from edged.models.speeds import board_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edged.models.gguf import Header
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from edged.models.variants import Catalogue
     from edged.settings import Config, EngineConfig, ModelConfig
 
-MAX_THREADS = 4  # a Pi 5 has four cores; more threads wait for memory, not for work
-MAX_PREFIX_TOKENS = 4096  # as the daemon keeps at most in the cells that compute
 MIB = 1 << 20
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 NO_HEADERS: Mapping[str, Header] = MappingProxyType({})
@@ -73,18 +71,23 @@ def setup_of(engine: EngineConfig, context: int, facts: DeviceFacts) -> fit.Setu
         context: Tokens of prompt and answer together.
         facts: Of the board.
     """
-    threads = engine.threads or min(MAX_THREADS, facts.cores)
+    threads = engine.threads or min(fit.MAX_THREADS, facts.cores)
     return fit.Setup(
         context=context,
         streams=max(1, engine.streams),
         kv_type=engine.kv_type,
-        prefix_tokens=MAX_PREFIX_TOKENS,
+        prefix_tokens=fit.MAX_PREFIX_TOKENS,
         prefill_chunk=engine.prefill_chunk,
         threads=max(threads, engine.threads_batch),
         repack=engine.repack,
         flash_attention=engine.flash_attention != "off",
         features=facts.cpu_features,
     )
+
+
+def digest_of(path: Path, data_offset: int) -> str:
+    """Identifies what a file holds; see `edged.models.fingerprint`."""
+    return fingerprint(path, data_offset).digest
 
 
 def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon and a replay
@@ -97,6 +100,8 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
     held: int = 0,
     quarantined: Mapping[str, str] = NO_REASONS,
     headers: Mapping[str, Header] = NO_HEADERS,
+    pinned: str | None = None,
+    digest_of: Callable[[Path, int], str] = digest_of,
 ) -> Survey:
     """Read what is on the disk, reckon, and choose.
 
@@ -110,20 +115,24 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
         quarantined: Reasons, by the variants' ids. A file that is broken is merely not here:
             fetching it again heals it.
         headers: Of files that are not here, by the variants' ids.
+        pinned: The one variant to judge, whatever its rate; None judges all.
+        digest_of: Identifies a file, see `digest_of`; who looks again and again remembers some.
     """
     ordered = catalogue.ordered(config.model.families)
     inventory = take_inventory(ordered, folder)
     setup = setup_of(config.engine, config.model.context, facts)
     seen = {
-        name: _seen(inventory.found.get(name), headers.get(name), setup, figures)
+        name: _seen(inventory.found.get(name), headers.get(name), setup, figures, digest_of)
         for name in {*inventory.found, *headers}
     }
     for name, reason in quarantined.items():
         seen[name] = msgspec.structs.replace(seen.get(name, Seen()), quarantined=reason)
     candidates = gather(inventory.catalogue, setup, seen, config.engine.prefix_cache_mib)
+    if pinned is not None:
+        candidates = tuple(each for each in candidates if each.variant.id == pinned)
     terms = Terms(
         budget=budget_of(config.model, facts, held),
-        target=config.engine.target_tps,
+        target=config.engine.target_tps if pinned is None else 0.0,
         board=board_kind(facts),
         context=config.model.context,
         free_bytes=facts.free_bytes,
@@ -149,7 +158,13 @@ def budget_of(model: ModelConfig, facts: DeviceFacts, held: int = 0) -> fit.Budg
     return fit.budget(facts, held, model.memory_mib * MIB or None, reserve)
 
 
-def _seen(found: Found | None, header: Header | None, setup: fit.Setup, figures: Figures) -> Seen:
+def _seen(
+    found: Found | None,
+    header: Header | None,
+    setup: fit.Setup,
+    figures: Figures,
+    digest_of: Callable[[Path, int], str],
+) -> Seen:
     known = header if found is None else found.header
     calibration = figures.calibration
     prediction = None
@@ -158,7 +173,7 @@ def _seen(found: Found | None, header: Header | None, setup: fit.Setup, figures:
     if found is None:
         return Seen(header=known, prediction=prediction)
     try:
-        digest = fingerprint(found.path, found.header.data_offset).digest
+        digest = digest_of(found.path, found.header.data_offset)
     except ModelError:  # gone, or changed while it is read: its speed is not known then
         digest = ""
     return Seen(header=known, on_disk=True, measurements=figures.of(digest), prediction=prediction)

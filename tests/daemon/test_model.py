@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from edged.daemon.model import MAX_PREFIX_TOKENS, POCKET, default_threads, find_model
+from edged.daemon.model import POCKET, default_threads, find_model
 from edged.engine.codec import encode_checked
 from edged.errors import ModelError
 from edged.models.fingerprint import is_unchanged
+from edged.models.fit import MAX_PREFIX_TOKENS
 from edged.settings import Config, EngineConfig, ModelConfig
 from tests.models.rawgguf import U32, build, tiny
 
