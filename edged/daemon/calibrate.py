@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import random
 import re
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
-from edged.engine.events import EngineDied, EngineUp
-from edged.engine.frames import Failed, Load, Measure, Measured
-from edged.engine.supervisor import Settings, Supervisor
-from edged.errors import EngineError, StorageError
+from edged.daemon.timedchild import TimedChild
+from edged.engine.frames import Load
+from edged.errors import StorageError
 from edged.files import write_scratch
 from edged.models import trials
 from edged.models.calibration import Calibration
+from edged.models.fit import MAX_THREADS
 from edged.models.made import file
 from edged.models.solving import solve
 from edged.models.trials import Timing, plan
@@ -24,18 +24,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edged.clock import Clock
-    from edged.engine.events import EngineEvent
+    from edged.engine.supervisor import Settings
     from edged.models.facts import DeviceFacts
     from edged.models.trials import Trial
 
 SCRATCH = "calibrating.gguf"
-MOST_THREADS = 4  # as of the daemon's own default: more wait for memory, not for work
 CONTEXT = 2048
 DEFAULT_CACHE = 8 << 20  # where the machine does not tell its caches
 TRIAL_S = 120.0  # none takes that long on a Pi; a child that hangs ends calibrating
-_KEY = "measure/calibrate"
 _SIZE = re.compile(r"(\d+)([KM]?)\s*")
-E = TypeVar("E", EngineUp, Measured)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
 
@@ -99,7 +96,7 @@ def plan_for(facts: DeviceFacts, system: Path) -> list[Trial]:
 
 def threads_for(cores: int) -> tuple[int, ...]:
     """The numbers of threads to try: all cores, and one and two fewer, which may well be faster."""
-    most = max(1, min(MOST_THREADS, cores))
+    most = max(1, min(MAX_THREADS, cores))
     return tuple(range(max(1, most - 2), most + 1))
 
 
@@ -140,7 +137,7 @@ async def _time(
         kv_type=trial.kv_type,
         repack=trial.repack,
     )
-    async with asyncio.timeout(TRIAL_S), _Child(load, clock, settings) as child:
+    async with asyncio.timeout(TRIAL_S), TimedChild(load, clock, settings) as child:
         return [
             await _timing(child, trial, threads, depth, read=threads == counts[-1])
             for threads in counts
@@ -148,12 +145,20 @@ async def _time(
         ]
 
 
-async def _timing(child: _Child, trial: Trial, threads: int, depth: int, *, read: bool) -> Timing:
-    decoded = await child.measure(depth=depth, tg=trials.DECODED, repeat=trials.REPEAT, n=threads)
+async def _timing(
+    child: TimedChild, trial: Trial, threads: int, depth: int, *, read: bool
+) -> Timing:
+    decoded = await child.measure(
+        depth=depth, tg=trials.DECODED, repeat=trials.REPEAT, threads=threads, threads_batch=threads
+    )
     prefill: tuple[float, ...] = ()
     if read and trial.read:
         found = await child.measure(
-            depth=depth, pp=trial.read, repeat=trials.READ_REPEAT, n=threads
+            depth=depth,
+            pp=trial.read,
+            repeat=trials.READ_REPEAT,
+            threads=threads,
+            threads_batch=threads,
         )
         # The first one pays for what is made once.
         prefill = tuple(ms / 1e3 / trial.read for ms in found.pp_ms[1:])
@@ -165,44 +170,3 @@ async def _timing(child: _Child, trial: Trial, threads: int, depth: int, *, read
         decode=tuple(ms / 1e3 / trials.DECODED for ms in decoded.tg_ms),
         prefill=prefill,
     )
-
-
-class _Child:
-    """`async with _Child(load, clock, settings) as child:` holds one that is ready."""
-
-    def __init__(self, load: Load, clock: Clock, settings: Settings | None) -> None:
-        self._events: asyncio.Queue[EngineEvent] = asyncio.Queue()
-        self._supervisor = Supervisor(load, self._events.put_nowait, clock, settings)
-
-    async def __aenter__(self) -> Self:
-        self._supervisor.start()
-        try:
-            await self._until(EngineUp)
-        except BaseException:
-            await self._supervisor.stop()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._supervisor.stop()
-
-    async def measure(
-        self, *, depth: int, pp: int = 0, tg: int = 0, repeat: int, n: int
-    ) -> Measured:
-        """Time so many tokens with `n` threads."""
-        self._supervisor.measure(
-            Measure(key=_KEY, depth=depth, pp=pp, tg=tg, repeat=repeat, threads=n, threads_batch=n)
-        )
-        return await self._until(Measured)
-
-    async def _until(self, kind: type[E]) -> E:
-        while True:
-            event = await self._events.get()
-            if isinstance(event, EngineDied):
-                message = f"the child that calibrates died: {event.reason}, {event.message}"
-                raise EngineError(message)
-            if isinstance(event, Failed):
-                message = f"the child cannot measure: {event.code}, {event.message}"
-                raise EngineError(message)
-            if isinstance(event, kind):
-                return event

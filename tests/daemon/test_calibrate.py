@@ -9,7 +9,6 @@ import pytest
 from edged.clock import SystemClock
 from edged.daemon.calibrate import (
     DEFAULT_CACHE,
-    MOST_THREADS,
     SCRATCH,
     calibrate,
     last_level_cache,
@@ -19,6 +18,7 @@ from edged.daemon.calibrate import (
 from edged.engine.supervisor import Settings
 from edged.errors import EngineError, StorageError
 from edged.models.facts import DeviceFacts
+from edged.models.fit import MAX_THREADS
 from edged.models.trials import Trial, plan
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_what_a_killed_one_left_is_replaced_and_a_bad_folder_told(tmp_path: Path
 )
 def test_as_many_threads_as_cores_and_a_few_less(cores: int, counts: tuple[int, ...]) -> None:
     assert threads_for(cores) == counts
-    assert counts[-1] <= MOST_THREADS
+    assert counts[-1] <= MAX_THREADS
 
 
 def test_the_largest_cache_counts(tmp_path: Path) -> None:
