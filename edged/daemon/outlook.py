@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import median_high
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
 from edged.daemon.model import Model  # noqa: TC001 - msgspec resolves it
 from edged.models.figures import Measurement
+from edged.models.tuning import rate
 from edged.models.variants import Variant  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
@@ -121,17 +123,15 @@ def measurement_of(
 ) -> Measurement:
     """A child's times as rates: the median, and the standard error of the decode rate."""
     read, made = tokens
-    rates = sorted(made / ms * 1e3 for ms in frame.tg_ms)
-    mean = sum(rates) / len(rates)
-    spread = sum((rate - mean) ** 2 for rate in rates) / max(1, len(rates) - 1)
+    decode = rate(made, frame.tg_ms)
     # The first reading pays for what is made once.
-    readings = sorted(read / ms * 1e3 for ms in frame.pp_ms[1:] or frame.pp_ms)
+    readings = [read / ms * 1e3 for ms in frame.pp_ms[1:] or frame.pp_ms]
     return Measurement(
         digest=model.fingerprint.digest,
         board=board,
-        tps=rates[len(rates) // 2],
-        error=(spread / len(rates)) ** 0.5,
-        pp=readings[len(readings) // 2],
+        tps=decode.tps,
+        error=decode.error,
+        pp=median_high(readings),
         threads=model.load.threads,
         threads_batch=model.load.threads_batch,
         repack=model.load.repack,

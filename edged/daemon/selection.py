@@ -284,9 +284,8 @@ class Selection:
         )
 
     def _calibrate(self) -> None:
-        if self._calibrating is None:
-            task = asyncio.get_running_loop().create_task(self._calibration(), name="calibration")
-            self._calibrating = task
+        task = asyncio.get_running_loop().create_task(self._calibration(), name="calibration")
+        self._calibrating = task
 
     async def _calibration(self) -> None:
         try:

@@ -138,14 +138,8 @@ def scaled(variant: Variant, siblings: Iterable[tuple[Variant, Speed]]) -> Speed
         return None
     _, _, other, speed = min(near, key=lambda each: each[:2])
     tps = speed.tps * _bits(other) / _bits(variant)
-    return Speed(
-        tps=round(tps, 2),
-        low=round(tps * (1 - DERIVED_BAND), 2),
-        high=round(tps * (1 + DERIVED_BAND), 2),
-        source="derived",
-        said=f"from {speed.tps:.2f} of {_shown(other, variant)}, measured here",
-        slope=speed.slope,
-    )
+    said = f"from {speed.tps:.2f} of {_shown(other, variant)}, measured here"
+    return _derived(tps, said, speed.slope)
 
 
 def published(variant: Variant, family: Family, kind: str | None) -> Speed | None:
@@ -181,15 +175,8 @@ def published(variant: Variant, family: Family, kind: str | None) -> Speed | Non
             slope=slope,
         )
     tps = said.tps * ENGINES[_engine(said)] * _bits(other) / _bits(variant)
-    return Speed(
-        tps=round(tps, 2),
-        low=round(tps * (1 - DERIVED_BAND), 2),
-        high=round(tps * (1 + DERIVED_BAND), 2),
-        source="derived",
-        said=f"from {said.tps:g} of {_shown(other, variant)}, {said.engine} on {said.board}",
-        context=said.context or 0,
-        slope=slope,
-    )
+    told = f"from {said.tps:g} of {_shown(other, variant)}, {said.engine} on {said.board}"
+    return _derived(tps, told, slope, said.context or 0)
 
 
 def best(speeds: Sequence[Speed], target: float) -> Speed | None:
@@ -204,6 +191,18 @@ def best(speeds: Sequence[Speed], target: float) -> Speed | None:
     """
     cool = [speed for speed in speeds if not speed.hot or speed.meets(target)]
     return next(iter(cool or speeds), None)
+
+
+def _derived(tps: float, said: str, slope: float | None, context: int = 0) -> Speed:
+    return Speed(
+        tps=round(tps, 2),
+        low=round(tps * (1 - DERIVED_BAND), 2),
+        high=round(tps * (1 + DERIVED_BAND), 2),
+        source="derived",
+        said=said,
+        context=context,
+        slope=slope,
+    )
 
 
 def _relevant(

@@ -146,6 +146,20 @@ class House:
     def measure(self, frame: Any) -> None:
         self.timed.append(frame)
 
+    def arrive(self) -> None:
+        """Somebody asks."""
+        arrived = events.Arrived(
+            request=request("q"),
+            ticket=None,  # type: ignore[arg-type]
+            dup=False,
+            fingerprint=None,
+        )
+        self.rooms.dispatcher.on(arrived, self.rooms.clock.monotonic())
+
+    def complete(self) -> None:
+        """He is answered."""
+        self.rooms.dispatcher.on(completed(request("q").key), self.rooms.clock.monotonic())
+
     async def seen(self) -> None:
         item = await asyncio.wait_for(self.items.get(), 10)
         self.selection.hear(item, self.rooms.clock.monotonic())
@@ -213,16 +227,10 @@ def test_nobody_is_kept_waiting_by_a_measurement() -> None:
     async def scene() -> None:
         house = House()
         await house.started()
-        arrived = events.Arrived(
-            request=request("q"),
-            ticket=None,  # type: ignore[arg-type]
-            dup=False,
-            fingerprint=None,
-        )
-        house.rooms.dispatcher.on(arrived, house.rooms.clock.monotonic())
+        house.arrive()
         house.after(IDLE_S * 2)
         assert house.timed == []
-        house.rooms.dispatcher.on(completed(request("q").key), house.rooms.clock.monotonic())
+        house.complete()
         house.after(IDLE_S / 2)
         assert house.timed == []
         house.after(IDLE_S)
@@ -442,17 +450,11 @@ def test_a_request_ends_calibrating_and_idleness_begins_it_anew() -> None:
         await house.started()
         house.after(IDLE_S)
         await asyncio.sleep(0)
-        arrived = events.Arrived(
-            request=request("q"),
-            ticket=None,  # type: ignore[arg-type]
-            dup=False,
-            fingerprint=None,
-        )
-        house.rooms.dispatcher.on(arrived, house.rooms.clock.monotonic())
+        house.arrive()
         house.after(0.1)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        house.rooms.dispatcher.on(completed(request("q").key), house.rooms.clock.monotonic())
+        house.complete()
         house.after(IDLE_S)
         await asyncio.sleep(0)
         assert house.calibrations == 2
