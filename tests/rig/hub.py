@@ -237,12 +237,6 @@ class _Answer:
             self.send(self.data[place : min(place + PIECE, self.end)])
             time.sleep(0.01)
 
-    def half(self) -> None:
-        """Half of it, and then nothing: time to be stopped in, however busy the machine is."""
-        self.body_head()
-        self.send(self.data[self.start : self.start + (self.end - self.start) // 2])
-        self.rig.ended.wait(20)
-
     def silent(self) -> None:
         self.body_head()
         self.send(self.data[self.start : self.start + 10])

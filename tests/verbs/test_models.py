@@ -138,8 +138,17 @@ def test_a_hub_that_is_not_there_is_one_line(
     assert "Traceback" not in told.out + told.err
 
 
+@pytest.fixture
+def listens() -> Iterator[None]:
+    """Children hear SIGINT, though a shell that began us in the background had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listens")
 def test_ctrl_c_keeps_what_is_here(rig: Hub, options: list[str], tmp_path: Path) -> None:
-    rig.misbehave("cdn", "half", 1)
+    rig.misbehave("cdn", "slow", 1)
     command = [sys.executable, "-m", "edged.cli", "pull", "tiny-Q4_K", *options]
     part = tmp_path / "models" / (FILE + ".part")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
