@@ -134,8 +134,7 @@ class Wire:
         """Drop the socket without a DISCONNECT, and all that refers to us."""
         with contextlib.suppress(AttributeError):  # `open` may have failed before there was one
             client = self._client
-            if (line := client.socket()) is not None:
-                line.close()
+            client.drop()
             client.on_connect = client.on_disconnect = client.on_subscribe = None
             client.on_publish = client.on_message = None
 

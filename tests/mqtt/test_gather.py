@@ -76,10 +76,23 @@ def test_a_socket_that_stands_still_costs_a_bounded_buffer(
 def test_a_goodbye_leaves_before_the_socket_is_closed(pair: Pair) -> None:
     client, theirs = pair
     client.publish("offline", b"bye")
-    client.loop_write()
+    client.disconnect()
     client._sock_close()
     assert b"bye" in theirs.recv(4096)
     assert theirs.recv(1) == b""
+
+
+def test_what_a_line_given_up_has_not_sent_never_arrives() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = GatheringClient(CallbackAPIVersion.VERSION2)
+        client._sock = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+        with theirs:
+            client.publish("reply", b"late")
+            client.loop_write()
+            client.drop()
+            with pytest.raises(ConnectionResetError):
+                theirs.recv(4096)
 
 
 def test_a_broken_line_is_no_exception(pair: Pair) -> None:

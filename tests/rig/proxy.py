@@ -44,7 +44,8 @@ class Proxy:
     """`with Proxy(broker.port) as proxy:` listens on `proxy.port`.
 
     While a direction is held its bytes wait, as TCP lets them wait in a partition; `heal`
-    lets them flow again. All verbs may be called from the test's thread.
+    lets them flow again, unless their sender reset the connection. All verbs may be called
+    from the test's thread.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -176,6 +177,8 @@ class Proxy:
                     await asyncio.sleep(self._delay_s)
                 while direction in self._held:
                     await self._open.wait()
+                if reader.exception() is not None:
+                    break  # reset meanwhile: nobody sends again what the network had not taken
                 self.bytes[direction] += len(data)
                 keep = self._budget(direction, len(data))
                 writer.write(data[:keep])

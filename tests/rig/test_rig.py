@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,26 @@ def test_proxy_holds_and_heals() -> None:
             witness.wait_topic("held", 0.2)
         proxy.heal()
         witness.wait_topic("held")
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_proxy_forgets_what_it_holds_of_who_reset_the_line(*, reset: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        with Proxy(server.getsockname()[1]) as proxy:
+            line = socket.create_connection(("127.0.0.1", proxy.port))
+            theirs, _ = server.accept()
+            with theirs:
+                proxy.blackhole()
+                line.sendall(b"held")
+                time.sleep(0.1)  # the proxy has read it
+                linger = struct.pack("ii", int(reset), 0)
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                line.close()
+                time.sleep(0.1)
+                proxy.heal()
+                theirs.settimeout(5)
+                assert theirs.recv(10) == (b"" if reset else b"held")
 
 
 @pytest.mark.process
