@@ -164,6 +164,7 @@ PURE = (
     "edged/telemetry/kinds.py",
     "edged/telemetry/meter.py",
     "edged/telemetry/state.py",
+    "edged/thermal/pace.py",
 )
 NOT_PURE = ("edged/serving/ledger.py",)
 BANNED = frozenset(
