@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import signal
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import edged
 from edged.daemon import report
@@ -21,6 +20,7 @@ from edged.daemon.outbound import Outbound
 from edged.daemon.outlook import World
 from edged.daemon.prefixes import PrefixKeeper
 from edged.daemon.reporter import Reporter
+from edged.daemon.rows import Rows
 from edged.daemon.survey import selection
 from edged.engine.frames import Delta, Prefill
 from edged.engine.life import Timeouts
@@ -43,19 +43,16 @@ from edged.telemetry.meter import Meter
 from edged.thermal.sensor import sense
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from edged.clock import Clock
     from edged.daemon.selection import Selection
     from edged.engine.frames import Messages
-    from edged.serving.effects import Effect, LedgerOp
-    from edged.serving.row import Row
+    from edged.serving.effects import Effect
     from edged.settings import Config
     from edged.telemetry.journal import Journal
     from edged.telemetry.notify import Notifier
-
-T = TypeVar("T")
 
 # Items in the inbox: honest sources have under 300 under way. Above the first bound what may be
 # lost is dropped (QoS 0, a babbling child's deltas); above the second requests with QoS 1 too,
@@ -103,9 +100,7 @@ class Daemon:
         self._meter = Meter()
         self._notes = Notes(journal, self._meter, self._health, sense)
         self._dispatcher = Dispatcher(_settings(config))
-        self._ledger = Ledger(state_dir / LEDGER_FILE, clock)
-        # One thread: transactions keep their order and the loop never waits for a card.
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._rows = Rows(Ledger(state_dir / LEDGER_FILE, clock), journal)
         self._ledger_retry_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
@@ -158,7 +153,7 @@ class Daemon:
 
     async def _restore(self) -> None:
         try:
-            rows = await self._open_ledger()
+            rows = await self._rows.open()
         except StorageError as error:
             self._notes.ledger_lost(str(error), self._clock.monotonic())
             await self._perform(events.LedgerLost())
@@ -189,26 +184,12 @@ class Daemon:
         now = self._clock.monotonic()
         await self._outbound.perform(self._dispatcher.on(event, now), now)
 
-    # The ledger, in its own thread.
-
-    async def _on_disk(self, work: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *args)
-
-    async def _open_ledger(self) -> tuple[Row, ...]:
-        opened = await self._on_disk(self._ledger.open)
-        if opened.note:
-            self._journal.write(kinds.LEDGER_RESET, Fields(reason=opened.note))
-        return opened.rows
-
-    async def _commit(self, ops: Sequence[LedgerOp]) -> None:
-        await self._on_disk(self._ledger.apply, ops)
-
     async def _retry_ledger(self, now: float) -> None:
         if not self._dispatcher.snapshot(now).memory_only or now < self._ledger_retry_at:
             return
         self._ledger_retry_at = now + LEDGER_RETRY_S
         with contextlib.suppress(StorageError):
-            await self._perform(events.LedgerBack(rows=await self._open_ledger()))
+            await self._perform(events.LedgerBack(rows=await self._rows.open()))
             if not self._dispatcher.snapshot(now).memory_only:
                 self._notes.ledger_back()
 
@@ -284,9 +265,7 @@ class Daemon:
             await self._engine.stop()
         if self._prefixes is not None:
             self._prefixes.stop()
-        with contextlib.suppress(StorageError):
-            await self._on_disk(self._ledger.close)
-        self._disk.shutdown()
+        await self._rows.close()
         self._journal.write(kinds.STOPPED)
 
     # The rooms.
@@ -378,7 +357,7 @@ class Daemon:
 
     def _make_outbound(self) -> Outbound:
         return Outbound(
-            commit=self._commit,
+            commit=self._rows.commit,
             dispatcher=self._dispatcher,
             engine=self._engine,
             session=self._session,
