@@ -6,7 +6,10 @@ BIN := .venv/bin
 # builds for this very CPU; the Debian package builds for named CPUs instead.
 export LLAMA_VERSION := 0.3.36
 export LLAMA_SHA256 := 832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
-CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON
+# llama.cpp's AMX kernels die with SIGSEGV or SIGILL on virtual machines that announce AMX, and no
+# board has it.
+AMX_OFF := $(if $(filter x86_64,$(shell uname -m)),-DCMAKE_C_FLAGS=-mno-amx-int8 -DCMAKE_CXX_FLAGS=-mno-amx-int8)
+CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON $(AMX_OFF)
 export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
 
 .PHONY: help venv demo test check bench peers pocket clean
