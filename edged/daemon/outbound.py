@@ -10,7 +10,7 @@ import msgspec
 from edged.engine import frames
 from edged.errors import StorageError
 from edged.mqtt.packet import Outgoing
-from edged.serving import effects, events
+from edged.serving import effects, events, news
 from edged.serving.effects import LEDGER_OPS
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from edged.mqtt.topics import Topics
     from edged.serving.dispatcher import Dispatcher
     from edged.serving.effects import LedgerOp
-    from edged.serving.request import Request
+    from edged.serving.request import Reply, Request
 
 JSON = "application/json"
+# A flood of refusals is one piece of news to a house; each asker has a reply of his own.
+REFUSAL_NEWS_S = 1.0
 
 
 class Outbound:
@@ -61,6 +63,7 @@ class Outbound:
         self._notes = notes
         self._reply_expiry_s = reply_expiry_s
         self._used = used
+        self._refusal_at = float("-inf")
         self._doers: dict[type, Callable[[Any, float], None]] = {
             effects.Acknowledge: self._acknowledge,
             effects.Submit: self._submit,
@@ -115,7 +118,6 @@ class Outbound:
             self._engine.cancel(effect.key)
 
     def _reply(self, effect: effects.SendReply, now: float) -> None:
-        del now
         # A refusal has no row, so nothing asks for its confirmation: any tag that is new will do.
         tag = effect.key or f"refused/{secrets.token_hex(8)}"
         outgoing = Outgoing(
@@ -130,6 +132,17 @@ class Outbound:
             urgent=effect.key is not None,
         )
         self._session.publish(outgoing)
+        if effect.reply is not None and not effect.resend:
+            self._news(effect.reply, now)
+
+    def _news(self, reply: Reply, now: float) -> None:
+        if reply.status == "rejected":
+            if now - self._refusal_at < REFUSAL_NEWS_S:
+                return
+            self._refusal_at = now
+        payload = news.encode(reply)
+        topic = self._topics.event
+        self._session.publish(Outgoing(topic=topic, payload=payload, qos=1, content_type=JSON))
 
     def _delta(self, effect: effects.SendDelta, now: float) -> None:
         del now

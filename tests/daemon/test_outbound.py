@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edged.daemon.notes import Notes
-from edged.daemon.outbound import Outbound, generate
+from edged.daemon.outbound import REFUSAL_NEWS_S, Outbound, generate
 from edged.engine import codec, frames
 from edged.errors import StorageError
 from edged.serving import effects
-from edged.serving.request import Message, Priority, Request, Sampling, Ticket
+from edged.serving.request import Message, Priority, Reply, Request, Sampling, Ticket
 from edged.serving.row import Row
 from tests.daemon.rooms import Rooms
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edged.serving.effects import Effect, LedgerOp
+    from edged.serving.request import Status
 
 REQUEST = Request(
     id="a1",
@@ -110,6 +111,29 @@ def test_refusals_have_no_row_and_tags_of_their_own() -> None:
     first, second = desk.rooms.fake_session.sent
     assert first.topic == "edged/n/reply/a1"
     assert first.tag != second.tag
+
+
+def told(desk: Desk) -> list[tuple[str, str]]:
+    sent = desk.rooms.fake_session.on("edged/n/event")
+    assert all((each.qos, each.retain, each.tag) == (1, False, None) for each in sent)
+    return [
+        (json.loads(each.payload)["event_type"], json.loads(each.payload)["id"]) for each in sent
+    ]
+
+
+def answer(status: Status, id_: str, *, resend: bool = False) -> effects.SendReply:
+    reply = Reply(id=id_, status=status)
+    return effects.SendReply(key=id_, request_id=id_, payload=b"{}", reply=reply, resend=resend)
+
+
+def test_the_house_is_told_of_each_reply_once_and_of_a_flood_of_refusals_now_and_then() -> None:
+    desk = Desk()
+    desk.perform(answer("ok", "a"), answer("ok", "a", resend=True), answer("failed", "b"))
+    desk.perform(effects.SendReply(key="c", request_id="c", payload=b"{}"))
+    desk.perform(*(answer("rejected", f"r{number}") for number in range(5)))
+    asyncio.run(desk.outbound.perform([answer("rejected", "late")], 1.0 + REFUSAL_NEWS_S))
+    rejected = [("rejected", "r0"), ("rejected", "late")]
+    assert told(desk) == [("completed", "a"), ("failed", "b"), *rejected]
 
 
 def test_deltas_and_progress_are_qos_0() -> None:
