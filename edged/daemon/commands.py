@@ -67,3 +67,15 @@ def tokens_per_second(text: str) -> float:
         message = "the payload must be tokens per second, a number from 0.1 to 10000"
         raise ValueError(message)
     return target
+
+
+def switched_on(text: str) -> bool:
+    """What a switch says.
+
+    Raises:
+        ValueError: It is neither ON nor OFF.
+    """
+    if text not in {"ON", "OFF"}:
+        message = "the payload must be ON or OFF"
+        raise ValueError(message)
+    return text == "ON"

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import secrets
 import signal
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import edged
 from edged.daemon import report
 from edged.daemon.changing import Changer
 from edged.daemon.handling import Handling
+from edged.daemon.headroom import headroom
 from edged.daemon.inbox import Inbox
 from edged.daemon.items import DrainOver, Stop, Tick
 from edged.daemon.model import Model, find_model
@@ -44,7 +47,6 @@ from edged.thermal.sensor import sense
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from edged.clock import Clock
     from edged.daemon.selection import Selection
@@ -332,6 +334,7 @@ class Daemon:
             meter=self._meter,
             notifier=self._notifier,
             sense=sense,
+            headroom=partial(headroom, Path("/"), self._config.model.reserve_mib),
             session=self._session,
             settings=self._config.telemetry,
             started_at=self._clock.monotonic(),

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-import msgspec
-
-from edged.daemon import commands, inbound
+from edged.daemon import inbound
 from edged.daemon.errand import DiskDone
 from edged.daemon.items import DrainOver, Stop, Tick
+from edged.daemon.steering import Steering
 from edged.engine import events as engine_events
 from edged.engine import frames
-from edged.engine.lifecycle import State as EngineState
 from edged.models import progress
 from edged.mqtt import packet
-from edged.mqtt.packet import Outgoing
 from edged.serving import events
 
 if TYPE_CHECKING:
@@ -69,7 +66,6 @@ class Handling:
         selection: Selection | None = None,
     ) -> None:
         self._dispatcher = dispatcher
-        self._engine = engine
         self._session = session
         self._topics = topics
         self._rules = rules
@@ -79,6 +75,15 @@ class Handling:
         self._broker = broker
         self._prefixes = prefixes
         self._selection = selection
+        self._steering = Steering(
+            announce=self._announce,
+            dispatcher=dispatcher,
+            engine=engine,
+            session=session,
+            topics=topics,
+            prefixes=prefixes,
+            selection=selection,
+        )
         self._handlers: dict[type, Callable[[Any, float], Effects]] = {
             packet.Incoming: self._incoming,
             packet.Connected: self._connected,
@@ -131,40 +136,12 @@ class Handling:
     def _order(self, message: packet.Incoming, meaning: Inbound, now: float) -> Effects:
         if meaning.kind == "cancel":
             return self._dispatcher.on(inbound.cancel_event(message), now)
-        return self._command(meaning.name or "", message.payload, now)
-
-    def _command(self, verb: str, payload: bytes, now: float) -> Effects:
-        effects: Effects = []
-
-        def pause(_: str) -> None:
-            effects.extend(self._dispatcher.on(events.PauseSet(paused=True), now))
-
-        def resume(_: str) -> None:
-            effects.extend(self._dispatcher.on(events.PauseSet(paused=False), now))
-            self._rearm()
-
-        actions: dict[str, commands.Action] = {
-            "announce": lambda _: self._announce(),
-            "pause": pause,
-            "resume": resume,
-        }
-        if (selection := self._selection) is not None:
-            actions["select"] = selection.pin
-            actions["target"] = lambda text: selection.retarget(commands.tokens_per_second(text))
-        result = commands.run(verb, payload, actions)
-        self._session.publish(
-            Outgoing(topic=self._topics.result(verb), payload=msgspec.json.encode(result), qos=1)
-        )
-        return effects
+        return self._steering.command(meaning.name or "", message.payload, now)
 
     def _announce(self) -> None:
         self._reporter.announce()
         if self._selection is not None:
             self._selection.announce()
-
-    def _rearm(self) -> None:
-        if self._engine is not None and self._engine.state is EngineState.FATAL:
-            self._engine.rearm()
 
     def _connected(self, event: packet.Connected, now: float) -> Effects:
         del now

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edged.clock import Clock
     from edged.daemon.notes import Notes
     from edged.engine import frames
+    from edged.models.progress import Progress
     from edged.mqtt.session import Session
     from edged.mqtt.topics import Topics
     from edged.serving.dispatcher import Dispatcher
@@ -56,6 +57,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         model: `local`, opened.
         wanted: `best`, if it is not on this disk and may be fetched.
         ladder: The choice on this disk and those that are faster, ascending.
+        options: Variants that the owner may pin: on this disk, or to be fetched and room for them.
         measured: Variants that were measured on this board.
         calibrated: The board was calibrated.
         payload: Of the retained topic `selection`.
@@ -68,6 +70,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     model: Model | None
     wanted: Variant | None = None
     ladder: tuple[Rung, ...] = ()
+    options: tuple[str, ...] = ()
     measured: frozenset[str] = frozenset()
     calibrated: bool = True
     payload: bytes = b"{}"
@@ -136,4 +139,27 @@ def measurement_of(
         threads_batch=model.load.threads_batch,
         repack=model.load.repack,
         wall=wall,
+    )
+
+
+def update(serves: str, wanted: str | None, arriving: Progress | None) -> bytes:
+    """The retained topic `update`, in the words of Home Assistant's update entity.
+
+    Args:
+        serves: The variant that is loaded or being loaded.
+        wanted: A better one that is to be fetched, if there is one.
+        arriving: How far the last download was that is known of.
+    """
+    on_its_way = arriving is not None and arriving.variant == wanted
+    moving = on_its_way and arriving is not None and arriving.state != "waiting"
+    percent = None
+    if moving and arriving is not None and arriving.total:
+        percent = min(100, 100 * arriving.done // arriving.total)
+    return msgspec.json.encode(
+        {
+            "installed_version": serves,
+            "latest_version": wanted or serves,
+            "in_progress": moving,
+            "update_percentage": percent,
+        }
     )

@@ -104,6 +104,10 @@ class PrefixKeeper:
         """A request begins with these messages."""
         self._perform(self._prefixes.used(messages, now))
 
+    def forget(self, now: float) -> None:
+        """Let go of all that was kept because requests used it; personas stay."""
+        self._perform(self._prefixes.forget(now))
+
     def stop(self) -> None:
         """Give up what is being written, and wait for the thread."""
         self._thread.stop()

@@ -41,6 +41,7 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
     variant: str | None,
     streams: int | None,
     temp_c: float | None,
+    ram_headroom_mib: int | None,
     loading: bool,
     uptime_s: float,
 ) -> State:
@@ -54,6 +55,8 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
         pp_tps=_rounded(rates.pp_tps),
         ttft_ms=_rounded(rates.ttft_ms),
         temp_c=_rounded(temp_c),
+        ram_headroom_mib=ram_headroom_mib,
+        paused=standing.paused,
         waiting=standing.waiting,
         running=standing.running,
         streams=streams,

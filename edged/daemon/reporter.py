@@ -43,6 +43,7 @@ class Reporter:
         meter: For the rates.
         notifier: The service manager.
         sense: Reads the processor's temperature.
+        headroom: Reads the MiB of memory that are free beyond the reserve.
         session: The broker.
         settings: The intervals.
         started_at: Monotonic seconds of the daemon's start.
@@ -59,6 +60,7 @@ class Reporter:
         meter: Meter,
         notifier: Notifier,
         sense: Callable[[], Reading | NoReading],
+        headroom: Callable[[], int | None],
         session: Session,
         settings: TelemetryConfig,
         started_at: float,
@@ -71,6 +73,7 @@ class Reporter:
         self._meter = meter
         self._notifier = notifier
         self._sense = sense
+        self._headroom = headroom
         self._session = session
         self._settings = settings
         self._started_at = started_at
@@ -168,6 +171,7 @@ class Reporter:
             variant=self.variant or None,
             streams=self._info.streams,
             temp_c=self._temperature(),
+            ram_headroom_mib=self._headroom(),
             loading=self._loading,
             uptime_s=now - self._started_at,
         )
@@ -222,4 +226,11 @@ class Reporter:
 
 def _essence(view: State) -> tuple[object, ...]:
     """What a person would call a change."""
-    return (view.status, view.waiting, view.running, view.requests, view.problems)
+    return (
+        view.status,
+        view.paused,
+        view.waiting,
+        view.running,
+        view.requests,
+        view.problems,
+    )

@@ -13,7 +13,7 @@ import msgspec
 
 from edged.daemon.errand import DiskDone, DiskThread
 from edged.daemon.items import Tick
-from edged.daemon.outlook import View, Wish, measurement_of
+from edged.daemon.outlook import View, Wish, measurement_of, update
 from edged.engine import frames
 from edged.engine.events import EngineDied, EngineUp
 from edged.models import hold, progress, steps
@@ -68,6 +68,8 @@ class Selection:
         self._open_fetcher = open_fetcher
         self._fetcher: Fetcher | None = None
         self._fetching: str | None = None
+        self._arriving: progress.Progress | None = None
+        self._update = b""
         self._dispatcher = world.dispatcher
         self._session = world.session
         self._topics = world.topics
@@ -85,6 +87,7 @@ class Selection:
         self._busy_at = 0.0
         self._timing = False
         self._tries = 0
+        self._again = False
         self._deaths = 0
         self._calibrating: asyncio.Task[None] | None = None
         self._calibrations = 0
@@ -118,8 +121,18 @@ class Selection:
         self._wish = msgspec.structs.replace(self._wish, pinned=pinned)
         self._see()
 
+    def time_again(self) -> None:
+        """Time what serves when nobody asks, though it was timed before."""
+        self._again, self._tries = True, 0
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Ids of the variants that can be pinned."""
+        return () if self._view is None else self._view.options
+
     def announce(self) -> None:
-        """Publish the choice."""
+        """Publish the choice, and what is to come in place of what serves."""
+        self._tell_update(again=True)
         if self._view is not None:
             topic = self._topics.selection
             self._session.publish(
@@ -177,7 +190,9 @@ class Selection:
             self._notes.chosen(result.local, result.sentence)
         if before is None or before.payload != result.payload:
             self.announce()
-        return self._step(now)
+        effects = self._step(now)
+        self._tell_update()
+        return effects
 
     # Doing.
 
@@ -231,7 +246,7 @@ class Selection:
             serving=serving,
             local=view.local,
             best=view.best,
-            measured=serving in view.measured or self._tries >= MEASURE_TRIES,
+            measured=self._tries >= MEASURE_TRIES or (serving in view.measured and not self._again),
             calibrated=view.calibrated or self._calibrations >= CALIBRATE_TRIES,
             fetching=self._fetching,
             may_fetch=view.wanted is not None,
@@ -247,6 +262,16 @@ class Selection:
             self._fetching = variant.id
             self._fetcher.start(variant, keep)
 
+    def _tell_update(self, *, again: bool = False) -> None:
+        """What serves, what is to come, and how far it is: retained, told when it changes."""
+        view = self._view
+        wanted = None if view is None or view.wanted is None else view.wanted.id
+        payload = update(self._changer.model.view.name, wanted, self._arriving)
+        if again or payload != self._update:
+            self._update = payload
+            topic = self._topics.update
+            self._session.publish(Outgoing(topic=topic, payload=payload, qos=1, retain=True))
+
     def _give_up(self) -> None:
         self._fetching = None
         if self._fetcher is not None:
@@ -255,6 +280,8 @@ class Selection:
     def _progress(self, event: progress.Progress) -> None:
         topic = self._topics.progress("download")
         self._session.publish(Outgoing(topic=topic, payload=msgspec.json.encode(event)))
+        self._arriving = event
+        self._tell_update()
         if event.milestone:
             self._notes.fetch_step(event)
 
@@ -305,6 +332,7 @@ class Selection:
         if view is None or not frame.tg_ms or not frame.pp_ms:
             self._tries += 1
             return
+        self._again = False
         room = model.view.context
         measurement = measurement_of(
             frame, model, view.board, self._clock.wall(), (min(PP, room), min(TG, room))

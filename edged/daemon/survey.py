@@ -114,9 +114,10 @@ class Surveyor:
             model=self._open(local, inventory, seen),
             ladder=rungs,
             wanted=self._wanted(choice, inventory),
+            options=tuple(each for each in found.selectable if self._can_be_had(each, inventory)),
             measured=frozenset(name for name, each in seen.items() if each.measurements),
             calibrated=not self._config.model.calibrate or figures.calibration is not None,
-            payload=msgspec.json.encode(told(choice)),
+            payload=msgspec.json.encode(told(choice, wish.pinned)),
             sentence=sentence(choice),
         )
 
@@ -180,12 +181,17 @@ class Surveyor:
     def _wanted(self, choice: Choice, inventory: Inventory) -> Variant | None:
         """The best one, if it is not here, may be had, and is worth it as far as one can know."""
         name, verdict = choice.chosen, choice.verdict(choice.chosen)
-        if name is None or name in inventory.found or not self._config.model.download.enabled:
+        if name is None or name in inventory.found:
             return None
         if verdict is None or verdict.speed is None:
             return None  # gigabytes on a guess are no service
+        return inventory.catalogue.variant(name) if self._can_be_had(name, inventory) else None
+
+    def _can_be_had(self, name: str, inventory: Inventory) -> bool:
+        """Whether a variant is on this disk, or may be fetched from somewhere."""
         variant = inventory.catalogue.variant(name)
-        return variant if variant is not None and (variant.repo or variant.url) else None
+        source = None if variant is None else variant.repo or variant.url
+        return name in inventory.found or (self._config.model.download.enabled and bool(source))
 
     def _open(self, name: str | None, inventory: Inventory, seen: dict[str, Seen]) -> Model | None:
         """The model with the threads that were found to be fastest, if the owner left them open."""
@@ -257,10 +263,16 @@ def ladder(choice: Choice) -> tuple[Rung, ...]:
     return tuple(rungs)
 
 
-def told(choice: Choice) -> dict[str, object]:
-    """The retained topic `selection`: what serves, what would be best, and why not the others."""
+def told(choice: Choice, pinned: str | None) -> dict[str, object]:
+    """The retained topic `selection`: what serves, what would be best, and why not the others.
+
+    Args:
+        choice: What came of a look.
+        pinned: The variant that the owner named, if any.
+    """
     return {
         "status": choice.status,
+        "pinned": pinned,
         "target_tps": choice.target,
         "context": choice.context,
         "chosen": choice.chosen,

@@ -27,6 +27,7 @@ DISK_RETRY_S = 1800.0  # each try costs the child a copy of the state
 # A mark may be 50 MB, and whoever may ask can make a new one with three requests: for the card's
 # sake at most one of them is written in this time.
 MARK_SAVE_S = 3600.0
+FORGOTTEN = "the owner had it forgotten"
 
 Errand: TypeAlias = Literal["restore", "learn", "save"]
 Orders: TypeAlias = list[Order]
@@ -43,6 +44,7 @@ class Prefixes:
         self._personas = [Prefix(f"{ERRAND}{p.name}", p.name, p.messages) for p in personas]
         self._texts = {prefix.messages[0].content for prefix in self._personas}
         self._marks: dict[str, Prefix] = {}
+        self._doomed: set[str] = set()
         self._uses = Uses()
         self._files: dict[str, Found] = {}
         self._identity: Identity | None = None
@@ -183,6 +185,20 @@ class Prefixes:
         """Time has passed."""
         return self._next(now)
 
+    def forget(self, now: float) -> Orders:
+        """Let go of all that was marked by its use, in the child and on the disk.
+
+        Personas stay, for their texts are in the configuration.
+        """
+        self._uses = Uses()
+        self._doomed = set(self._marks)
+        known = {prefix.messages for prefix in self._all()}
+        orders: Orders = []
+        for found in list(self._files.values()):
+            if found.header.messages not in known:
+                orders += self._drop(found, FORGOTTEN)
+        return [*orders, *self._next(now)]
+
     # What is next.
 
     def _all(self) -> list[Prefix]:
@@ -190,16 +206,32 @@ class Prefixes:
         return [*self._personas, *marks]
 
     def _next(self, now: float) -> Orders:
+        gone = self._bury()
         if not self._up or self._hand is not None:
-            return []
+            return gone
         prefixes = self._all()
         # What has a file takes a moment; what is to be read waits for an idle hour.
         for choose in (self._restore, self._learn_or_save):
             for prefix in prefixes:
                 order = choose(prefix, now)
                 if order is not None:
-                    return [order]
-        return []
+                    return [*gone, order]
+        return gone
+
+    def _bury(self) -> Orders:
+        """Drop the marks that are to be forgotten; one that is in hand when its errand is over."""
+        orders: Orders = []
+        for key in sorted(self._doomed):
+            if self._hand is not None and self._hand[0].key == key:
+                continue
+            self._doomed.remove(key)
+            mark = self._marks.pop(key, None)
+            if mark is not None:
+                orders.append(Unlearn(key=key))
+                files = list(self._files.values())
+                for found in (each for each in files if each.header.messages == mark.messages):
+                    orders += self._drop(found, FORGOTTEN)
+        return orders
 
     def _restore(self, prefix: Prefix, now: float) -> Order | None:
         if prefix.step != "wanted" or prefix.unfiled or now < prefix.not_before:

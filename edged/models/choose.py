@@ -44,6 +44,13 @@ def choose(candidates: Sequence[Candidate], terms: Terms) -> Choice:
     )
 
 
+def selectable(candidates: Sequence[Candidate], terms: Terms) -> tuple[str, ...]:
+    """Ids of the variants that an owner may name: those that can serve, however slowly."""
+    weighed = [weigh(each, terms) for each in candidates]
+    fallback = _fallback(candidates)
+    return tuple(each.id for each in weighed if each.dropped is None or each.id == fallback)
+
+
 def _pick(usable: Sequence[Weighed]) -> tuple[Weighed | None, Status]:
     if not usable:
         return None, "none"

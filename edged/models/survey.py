@@ -10,7 +10,7 @@ import msgspec
 from edged.errors import ModelError
 from edged.models import fit
 from edged.models.candidates import Choice  # noqa: TC001 - msgspec resolves it
-from edged.models.choose import choose
+from edged.models.choose import choose, selectable
 from edged.models.facts import DeviceFacts  # noqa: TC001 - as above
 from edged.models.fingerprint import fingerprint
 from edged.models.gather import Seen, gather
@@ -42,6 +42,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         inventory: Of the catalogue and this disk.
         figures: Of this board with this engine.
         seen: What is known of each variant, by id.
+        selectable: Ids of the variants that an owner may name.
         choice: What came of it.
     """
 
@@ -49,6 +50,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     figures: Figures
     seen: dict[str, Seen]
+    selectable: tuple[str, ...]
     choice: Choice
 
 
@@ -128,8 +130,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
     for name, reason in quarantined.items():
         seen[name] = msgspec.structs.replace(seen.get(name, Seen()), quarantined=reason)
     candidates = gather(inventory.catalogue, setup, seen, config.engine.prefix_cache_mib)
-    if pinned is not None:
-        candidates = tuple(each for each in candidates if each.variant.id == pinned)
+    judged = tuple(each for each in candidates if pinned in {None, each.variant.id})
     terms = Terms(
         budget=budget_of(config.model, facts, held),
         target=config.engine.target_tps if pinned is None else 0.0,
@@ -142,7 +143,8 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
         inventory=inventory,
         figures=figures,
         seen=seen,
-        choice=choose(candidates, terms),
+        selectable=selectable(candidates, terms),
+        choice=choose(judged, terms),
     )
 
 

@@ -78,6 +78,7 @@ class Topics:
         self.availability = base + "availability"
         self.state = base + "state"
         self.selection = base + "selection"
+        self.update = base + "update"
         self.info = base + "info"
         self.receipt = base + "receipt"
         self.discovery = f"{DISCOVERY_ROOT}/device/{ROOT}_{node}/{DISCOVERY_LEAF}"

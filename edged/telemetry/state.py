@@ -25,6 +25,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         pp_tps: tok/s of prefill in the last request that had one.
         ttft_ms: Milliseconds from acceptance to first token in the last request.
         temp_c: Degrees Celsius of the processor; None without a sensor.
+        ram_headroom_mib: MiB of memory free beyond the reserve for the house; negative where that
+            is touched, None where the system does not say.
+        paused: No new requests are accepted, because an owner said so.
         waiting: Requests accepted and not started.
         running: Requests being answered.
         streams: So many are answered side by side, and one urgent; None until an engine was up.
@@ -44,6 +47,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     pp_tps: float | None = None
     ttft_ms: float | None = None
     temp_c: float | None = None
+    ram_headroom_mib: int | None = None
+    paused: bool = False
     waiting: int = 0
     running: int = 0
     streams: int | None = None

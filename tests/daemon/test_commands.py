@@ -40,5 +40,12 @@ def test_any_other_target_is_refused(text: str) -> None:
     assert result.error == "the payload must be tokens per second, a number from 0.1 to 10000"
 
 
+def test_a_switch_says_on_or_off_and_nothing_else() -> None:
+    assert commands.switched_on("ON")
+    assert not commands.switched_on("OFF")
+    with pytest.raises(ValueError, match="must be ON or OFF"):
+        commands.switched_on("on")
+
+
 def refuse(text: str) -> None:
     commands.tokens_per_second(text)

@@ -29,7 +29,12 @@ class Keeper:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.heard: list[object] = []
+        self.forgotten = 0
         self._error = error
+
+    def forget(self, now: float) -> None:
+        del now
+        self.forgotten += 1
 
     def hear(self, item: object, now: float) -> None:
         del now
@@ -122,6 +127,25 @@ def test_pause_and_resume_are_done_and_answered() -> None:
     assert not desk.rooms.dispatcher.snapshot(0.0).paused
 
 
+def test_a_switch_pauses_and_resumes_too() -> None:
+    desk = Desk()
+    desk.message("edged/n/command/accept", b"OFF")
+    assert desk.rooms.dispatcher.snapshot(0.0).paused
+    desk.message("edged/n/command/accept", b"maybe")
+    assert desk.rooms.dispatcher.snapshot(0.0).paused
+    assert desk.result("accept")["error"] == "the payload must be ON or OFF"
+    desk.message("edged/n/command/accept", b"ON")
+    assert not desk.rooms.dispatcher.snapshot(0.0).paused
+
+
+def test_what_was_read_for_requests_is_forgotten_when_asked() -> None:
+    keeper = Keeper()
+    desk = Desk(keeper)
+    desk.message("edged/n/command/forget")
+    assert desk.result("forget") == {"verb": "forget", "status": "ok"}
+    assert keeper.forgotten == 1
+
+
 def test_resume_forgives_an_engine_that_was_given_up() -> None:
     desk = Desk()
     desk.rooms.fake_engine.state = State.FATAL
@@ -132,7 +156,9 @@ def test_resume_forgives_an_engine_that_was_given_up() -> None:
 def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
     desk = Desk()
     desk.message("edged/n/command/fly")
-    assert desk.result("fly")["error"] == "unknown command; known are announce, pause, resume"
+    assert (
+        desk.result("fly")["error"] == "unknown command; known are accept, announce, pause, resume"
+    )
 
 
 def test_a_connection_publishes_everything_retained() -> None:

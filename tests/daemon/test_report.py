@@ -50,6 +50,7 @@ def view(health: Health | None = None, **fields: Any) -> State:
         variant="pocket",
         streams=2,
         temp_c=None,
+        ram_headroom_mib=None,
         loading=False,
         uptime_s=61.4,
     )

@@ -45,6 +45,7 @@ class Desk:
             meter=rooms.meter,
             notifier=rooms.notifier,
             sense=rooms.sense,
+            headroom=lambda: 4096,
             session=rooms.session,
             settings=TelemetryConfig(),
             started_at=rooms.clock.monotonic(),
@@ -133,6 +134,8 @@ def test_a_change_is_told_but_never_twice_within_a_second() -> None:
     assert desk.reporter.next_at(now) == now + 1
     desk.after(0.5)
     assert desk.states[-1].status == "paused"
+    assert desk.states[-1].paused
+    assert desk.states[-1].ram_headroom_mib == 4096
     now = desk.rooms.clock.monotonic()
     assert desk.reporter.next_at(now) == now + 60
 

@@ -187,9 +187,21 @@ class House:
         self.selection.hear(Tick(), self.rooms.clock.monotonic())
 
     @property
+    def updates(self) -> list[Any]:
+        """Each once: what is published again is the same."""
+        sent = self.rooms.fake_session.on(self.rooms.topics.update)
+        assert all((each.qos, each.retain) == (1, True) for each in sent)
+        told = [msgspec.json.decode(each.payload) for each in sent]
+        return [each for number, each in enumerate(told) if each not in told[:number]]
+
+    @property
     def published(self) -> list[Any]:
         sent = self.rooms.fake_session.on(self.rooms.topics.selection)
         return [msgspec.json.decode(outgoing.payload) for outgoing in sent]
+
+
+def update(installed: str, latest: str, **progress: Any) -> dict[str, Any]:
+    return {"installed_version": installed, "latest_version": latest, **progress}
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
@@ -253,6 +265,26 @@ def test_what_cannot_be_timed_is_not_tried_for_ever() -> None:
             failed = Failed(key=KEY, code="too_deep", message="")
             house.selection.hear(failed, house.rooms.clock.monotonic())
         assert len(house.timed) == 8
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_who_asks_for_it_has_it_timed_again_once() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views["measured"] = frozenset({"pocket"})
+        await house.started()
+        house.after(IDLE_S)
+        assert house.timed == []
+        house.selection.time_again()
+        house.after(IDLE_S)
+        assert len(house.timed) == 1
+        frame = Measured(key=KEY, pp_ms=(900.0, 512.0), tg_ms=(128.0, 64.0, 256.0))
+        house.selection.hear(frame, house.rooms.clock.monotonic())
+        await house.seen()
+        house.after(IDLE_S)
+        assert len(house.timed) == 1
         house.selection.stop()
 
     play(scene())
@@ -367,6 +399,10 @@ def test_a_better_variant_is_fetched_told_and_loaded() -> None:
         )
         house.selection.hear(Pinned(variant="big", sha256="a" * 64, source="hub"), 0.0)
         house.selection.hear(Evicted(file="old.gguf", bytes=5), 0.0)
+        assert house.updates == [
+            update("pocket", "big", in_progress=False, update_percentage=None),
+            update("pocket", "big", in_progress=True, update_percentage=11),
+        ]
         (told,) = house.rooms.fake_session.on(house.rooms.topics.progress("download"))
         assert msgspec.json.decode(told.payload)["done"] == 1
         house.views = {"best": "big", "local": "big"}
@@ -374,6 +410,7 @@ def test_a_better_variant_is_fetched_told_and_loaded() -> None:
         house.selection.hear(done, 0.0)
         await house.seen()
         assert house.asked == ["big"]
+        assert house.updates[-1] == update("big", "big", in_progress=False, update_percentage=None)
         said = "\n".join(house.rooms.lines)
         for word in ("1 of 9 bytes", "told by hub", "removed for room", "model fetched"):
             assert word in said

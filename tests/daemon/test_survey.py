@@ -59,6 +59,20 @@ def test_nothing_is_wanted_where_downloads_are_not_allowed(tmp_path: Path) -> No
     assert (view.best, view.wanted) == (SEED, None)
 
 
+def test_a_variant_may_be_named_that_can_serve_and_can_be_had(tmp_path: Path) -> None:
+    from edged.settings import DownloadConfig  # noqa: PLC0415 - of this test alone
+
+    view = surveyor(tmp_path).look(TARGET)
+    dropped = {"memory", "disk", "kind"}
+    assert set(view.options) == {name for name, rule in rules(view).items() if rule not in dropped}
+    assert {SEED, "pocket"} < set(view.options)
+    pinned = surveyor(tmp_path).look(Wish(target_tps=8.0, pinned="pocket"))
+    assert pinned.options == view.options
+    assert msgspec.json.decode(pinned.payload)["pinned"] == "pocket"
+    offline = surveyor(tmp_path, download=DownloadConfig(enabled=False)).look(TARGET)
+    assert offline.options == ("pocket",)
+
+
 def test_nothing_is_fetched_of_which_nobody_knows_how_fast_it_is(tmp_path: Path) -> None:
     view = surveyor(tmp_path, "pc").look(TARGET)
     assert view.best not in {None, "pocket"}

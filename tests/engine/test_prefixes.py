@@ -447,3 +447,42 @@ def test_an_empty_house_has_nothing_to_do() -> None:
     assert desk.later(5) == []
     assert desk.up() == []
     assert desk.prefixes.died(blamed=True) == []
+
+
+# Forgetting.
+
+
+def test_what_was_marked_is_forgotten_and_a_persona_is_not() -> None:
+    foreign = msgspec.structs.replace(found("o", name=None, messages=text("o")).header)
+    other = msgspec.structs.replace(foreign, identity=OTHER_TYPE)
+    desk = Desk(BUTLER, files=(found("f"), msgspec.structs.replace(found("o"), header=other)))
+    desk.up()
+    desk.learned()
+    key = desk.mark(text("m"))
+    orders = desk.prefixes.forget(desk.now)
+    assert [order for order in orders if isinstance(order, Unlearn)] == [Unlearn(key=key)]
+    assert [order.file for order in orders if isinstance(order, Delete)] == ["o"]
+    assert desk.used(text("m"), MIN_USES - 1) == []
+    assert kinds(desk.used(text("m"), 1)) == ["Learn"]
+
+
+def test_a_mark_in_hand_is_forgotten_with_its_file_when_the_errand_is_over() -> None:
+    desk = Desk()
+    desk.up()
+    (learn,) = desk.used(text("m"))
+    assert isinstance(learn, Learn)
+    (_, save) = desk.learned(learn.key)
+    assert isinstance(save, Save)
+    assert desk.prefixes.forget(desk.now) == []
+    unlearn, delete = desk.stored(found("g", name=None, messages=text("m")), learn.key)
+    assert unlearn == Unlearn(key=learn.key)
+    assert isinstance(delete, Delete)
+    assert delete.file == "g"
+
+
+def test_a_mark_that_the_disk_refuted_meanwhile_needs_no_second_end() -> None:
+    desk = Desk(files=(found("f", name=None, messages=text("m")),))
+    (restore,) = desk.up()
+    assert isinstance(restore, Restore)
+    assert desk.prefixes.forget(desk.now) == []
+    assert desk.prefixes.refused(restore.key, desk.now) == []

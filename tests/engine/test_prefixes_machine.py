@@ -137,6 +137,10 @@ class House(RuleBasedStateMachine):
         for _ in range(times):
             self.perform(self.prefixes.used(messages, self.now))
 
+    @rule()
+    def the_owner_has_all_forgotten(self) -> None:
+        self.perform(self.prefixes.forget(self.now))
+
     @rule(seconds=st.sampled_from([1.0, 61.0, DISK_RETRY_S, MARK_SAVE_S]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds

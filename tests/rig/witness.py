@@ -25,6 +25,7 @@ OWN = frozenset(
         "availability",
         "state",
         "selection",
+        "update",
         "info",
         "receipt",
     )
