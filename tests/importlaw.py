@@ -164,7 +164,13 @@ PURE = (
     "edged/telemetry/kinds.py",
     "edged/telemetry/meter.py",
     "edged/telemetry/state.py",
+    "edged/thermal/governor.py",
+    "edged/thermal/heatmodel.py",
+    "edged/thermal/leastsquares.py",
     "edged/thermal/pace.py",
+    "edged/thermal/smooth.py",
+    "edged/thermal/spread.py",
+    "edged/thermal/trips.py",
 )
 NOT_PURE = ("edged/serving/ledger.py",)
 BANNED = frozenset(
