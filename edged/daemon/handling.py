@@ -96,6 +96,7 @@ class Handling:
             frames.Loading: self._loading,
             frames.Prefill: self._frame,
             frames.Delta: self._delta,
+            frames.Effort: self._effort,
             frames.Done: self._frame,
             frames.Failed: self._frame,
             frames.Learned: self._frame,
@@ -204,6 +205,11 @@ class Handling:
     def _delta(self, event: frames.Delta, now: float) -> Effects:
         self._meter.feed(event.tokens, now, event.key)
         return self._frame(event, now)
+
+    def _effort(self, frame: frames.Effort, now: float) -> Effects:
+        del now
+        self._meter.computed(frame.tokens, frame.decode_ms / 1e3)
+        return []
 
     def _frame(self, frame: News, now: float) -> Effects:
         if frames.is_errand(frame.key):

@@ -50,6 +50,7 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
         status=status_word(standing, loading=loading),
         variant=variant,
         tps=_rounded(rates.tps),
+        possible_tps=_rounded(rates.possible_tps),
         tps_1m=_rounded(rates.tps_1m),
         tps_15m=_rounded(rates.tps_15m),
         pp_tps=_rounded(rates.pp_tps),

@@ -9,6 +9,7 @@ import msgspec
 from edged.engine.frames import (
     Delta,
     Done,
+    Effort,
     Failed,
     Learned,
     Load,
@@ -67,5 +68,15 @@ class EngineDied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EngineEvent = (
-    EngineUp | EngineDied | Loading | Prefill | Delta | Done | Failed | Learned | Saved | Measured
+    EngineUp
+    | EngineDied
+    | Loading
+    | Prefill
+    | Delta
+    | Done
+    | Failed
+    | Learned
+    | Saved
+    | Measured
+    | Effort
 )

@@ -181,14 +181,19 @@ class Pace(Frame, frozen=True):
     """To the child: from the next token on, compute like this.
 
     Attributes:
+        threads: Of decode at most; fewer if the house wants its cores.
+        threads_batch: Of prefill at most, likewise.
         idle_share: The share of wall time to sleep, spread evenly over the tokens.
         prefill_chunk: Prompt tokens per step; the child never exceeds its n_batch.
+        decode_tps: tok/s of one stream at most, evenly spaced; None is no cap. 0.1 is one token
+            in ten seconds, and slower than that nobody waits.
     """
 
     threads: Threads
     threads_batch: Threads
     idle_share: Annotated[float, Meta(ge=0, le=0.95)] = 0.0
     prefill_chunk: Batch = 128
+    decode_tps: Annotated[float, Meta(ge=0.1, le=1e4)] | None = None
 
 
 class Quit(Frame, frozen=True):
@@ -322,6 +327,30 @@ class Measured(Frame, frozen=True):
     tg_ms: Annotated[tuple[Milliseconds, ...], Meta(max_length=MAX_REPEAT)] = ()
 
 
+class Effort(Frame, frozen=True):
+    """From the child, about once a second while it has anything to do: what it took.
+
+    Attributes:
+        wall_ms: Since the last one, or since it began to have something to do.
+        busy_ms: Of that it computed; the rest it rested or waited.
+        core_ms: `busy_ms` times the threads it computed with.
+        decode_ms: Of `busy_ms`, the steps that only decoded.
+        decodes: Those steps; each is a token of every stream that decoded.
+        tokens: Of all streams in those steps.
+        decoding: Streams that decode now.
+        threads: Of decode, as they are now.
+    """
+
+    wall_ms: Milliseconds
+    busy_ms: Milliseconds
+    core_ms: Milliseconds
+    decode_ms: Milliseconds
+    decodes: Size
+    tokens: Size
+    decoding: Annotated[int, Meta(ge=0, le=MAX_STREAMS + 1)]
+    threads: Threads
+
+
 class Beat(Frame, frozen=True):
     """From the child: native code is computing though there is nothing to show yet."""
 
@@ -338,6 +367,7 @@ FromChild = (
     | Learned
     | Saved
     | Measured
+    | Effort
     | Beat
 )
 

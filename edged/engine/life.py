@@ -21,6 +21,7 @@ from edged.engine.frames import (
     Cancel,
     Delta,
     Done,
+    Effort,
     Failed,
     FromChild,
     Learned,
@@ -52,8 +53,8 @@ LAST_CALL_S = 0.2
 EXPECTED = MappingProxyType(
     {
         State.STARTING: (Loading, Ready, LoadFailed, Beat),
-        State.READY: (Prefill, Failed, Learned, Saved, Measured, Beat),
-        State.BUSY: (Prefill, Delta, Done, Failed, Learned, Saved, Measured, Beat),
+        State.READY: (Prefill, Failed, Learned, Saved, Measured, Effort, Beat),
+        State.BUSY: (Prefill, Delta, Done, Failed, Learned, Saved, Measured, Effort, Beat),
     }
 )
 
@@ -216,7 +217,7 @@ class Life:
                 return
             case LoadFailed():
                 self._verdict = (frame.code, frame.message)
-            case Loading():
+            case Loading() | Effort():
                 self._post(frame)
             case Ready():
                 self._lifecycle.on(Trigger.LOADED)

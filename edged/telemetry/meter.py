@@ -51,6 +51,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         tps: Tokens per second of what decodes, over its last seconds; None when idle.
+        possible_tps: The same if it never rested for the heat, as the engine told last.
         tps_1m: Tokens per busy decode second in the last minute.
         tps_15m: The same over 15 minutes.
         pp_tps: Prompt tokens per second of the last prefill, cached ones not counted.
@@ -61,6 +62,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tps: float | None
+    possible_tps: float | None
     tps_1m: float | None
     tps_15m: float | None
     pp_tps: float | None
@@ -117,6 +119,7 @@ class Meter:
         self._requests = dict.fromkeys(get_args(Status), 0)
         self._prompt_tokens = 0
         self._completion_tokens = 0
+        self._possible_tps: float | None = None
         self._pp_tps: float | None = None
         self._ttft_ms: float | None = None
 
@@ -139,10 +142,15 @@ class Meter:
                 buckets.add(at, max(0, tokens), busy)
         self._since = at
 
+    def computed(self, tokens: int, seconds: float) -> None:
+        """So many tokens of all decodes took so many seconds of computing, rests not counted."""
+        if tokens > 0 and seconds > 0:
+            self._possible_tps = _finite(tokens / seconds)
+
     def halted(self, now: float) -> None:
         """All decodes ended without an outcome, as when the engine died."""
         self._clock(now)
-        self._since = None
+        self._since = self._possible_tps = None
         self._decoding.clear()
 
     def finished(self, outcome: Outcome, now: float) -> None:
@@ -172,6 +180,7 @@ class Meter:
         decoding = self._since is not None
         return Snapshot(
             tps=_rate(self._fine.sums(at, NOW_S), open_s) if decoding else None,
+            possible_tps=self._possible_tps if decoding else None,
             tps_1m=_rate(self._fine.sums(at, MINUTE_S), open_s),
             tps_15m=_rate(self._coarse.sums(at, QUARTER_S // COARSE_S), open_s),
             pp_tps=self._pp_tps,

@@ -20,6 +20,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         status: loading, ready, busy, paused, backoff, failed or stopping.
         variant: Name of the loaded model file's variant; None until one is loaded.
         tps: tok/s of decode right now; None while nothing decodes.
+        possible_tps: The same if edged did not rest to keep the board cool.
         tps_1m: tok/s over the busy decode seconds of the last minute.
         tps_15m: The same over 15 minutes, the sustained rate.
         pp_tps: tok/s of prefill in the last request that had one.
@@ -42,6 +43,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     variant: str | None = None
     tps: float | None = None
+    possible_tps: float | None = None
     tps_1m: float | None = None
     tps_15m: float | None = None
     pp_tps: float | None = None

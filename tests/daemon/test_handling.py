@@ -272,6 +272,23 @@ def test_the_rate_goes_on_when_one_of_two_ends() -> None:
     assert desk.rooms.meter.snapshot(now).tps == pytest.approx(5.0)
 
 
+def test_effort_tells_the_meter_what_could_be() -> None:
+    desk = Desk()
+    desk.take(frames.Delta(key=run_one(desk), text="a", tokens=1))
+    effort = frames.Effort(
+        wall_ms=1000.0,
+        busy_ms=500.0,
+        core_ms=2000.0,
+        decode_ms=400.0,
+        decodes=4,
+        tokens=8,
+        decoding=2,
+        threads=4,
+    )
+    assert desk.take(effort) == []
+    assert desk.rooms.meter.snapshot(desk.rooms.clock.monotonic()).possible_tps == 20.0
+
+
 def test_loading_and_ticks_decide_nothing() -> None:
     desk = Desk()
     assert desk.take(frames.Loading(percent=10.0)) == []

@@ -23,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from edged.engine import codec, frames
 from edged.engine.worker import guard
+from edged.engine.worker.cadence import Cadence
 from edged.engine.worker.channel import BEAT_S, Channel
+from edged.engine.worker.tally import Tally
 from tests.engine.fake_errands import Errands, Stopwatch
 from tests.engine.fake_script import Fault, Script
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOREVER_S = 1e6
+REST_S = 0.01  # a new pace is noticed after so long
 ENDED = object()
 
 
@@ -48,6 +51,8 @@ class Run:
         self.words = self.prompt.split()
         self.cancelled = False
         self.began = time.monotonic()
+        self.decoding = False
+        self.cadence = Cadence()
         self.steps: Iterator[None] = iter(())
 
 
@@ -59,7 +64,8 @@ class FakeEngine:
         self._sock = sock
         self._script = script
         self._life = life
-        self._idle_share = 0.0
+        self._pace = frames.Pace(threads=1, threads_batch=1)
+        self._tally = Tally()
         self._load: frames.Load | None = None
         self._streams = 1
         self._runs: dict[str, Run] = {}
@@ -94,7 +100,9 @@ class FakeEngine:
             case frames.Generate():
                 self._admit(Run(frame))
             case frames.Pace():
-                self._idle_share = frame.idle_share
+                self._pace = frame
+                for run in self._runs.values():
+                    run.cadence.set(frame.decode_tps)
             case frames.Quit():
                 sys.exit(0)
             case frames.Cancel(key=key) if key in self._runs and not self._script.ignore_cancel:
@@ -116,6 +124,7 @@ class FakeEngine:
             sys.stderr.write("the daemon broke the protocol: Generate out of order\n")
             os._exit(2)
         run.steps = self._answer(run)
+        run.cadence.set(self._pace.decode_tps)
         self._runs[run.key] = run
 
     def _start(self, load: frames.Load) -> None:
@@ -160,7 +169,8 @@ class FakeEngine:
             read = time.monotonic()
             for counted, word in enumerate(words):
                 self._fault("decode", counted, run.prompt)
-                self._sleep(self._script.ms_per_token / 1e3 / (1.0 - self._idle_share), run)
+                yield from self._rest(run)
+                self._decode(run)
                 self._channel.send(frames.Delta(key=run.key, text=word, tokens=1))
                 yield
             counted = len(words)
@@ -185,6 +195,31 @@ class FakeEngine:
                 ttft_ms=(read - run.began) * 1e3 + self._script.ms_per_token,
             )
         )
+
+    def _rest(self, run: Run) -> Iterator[None]:
+        """Until the next token is due; the others have their turns meanwhile."""
+        run.decoding = True
+        while wait_s := run.cadence.wait_s(time.monotonic()):
+            self._sleep(min(wait_s, REST_S), run)
+            self._tell_effort()
+            yield
+
+    def _decode(self, run: Run) -> None:
+        """One token; computing is slept."""
+        now = time.monotonic()
+        run.cadence.took(now)
+        self._tally.begin(now)
+        seconds = self._script.ms_per_token / 1e3
+        self._sleep(seconds, run)
+        self._tally.computed(time.monotonic(), self._pace.threads, 1)
+        self._tell_effort()
+        self._sleep(seconds * self._pace.idle_share / (1.0 - self._pace.idle_share), run)
+
+    def _tell_effort(self) -> None:
+        now = time.monotonic()
+        if self._tally.due(now):
+            decoding = sum(run.decoding for run in self._runs.values())
+            self._channel.send(self._tally.effort(now, decoding, self._pace.threads))
 
     def _answer_words(self, request: frames.Generate, prompt: str) -> list[str]:
         text = prompt if self._script.echo else request.messages[-1].content

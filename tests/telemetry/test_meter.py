@@ -20,6 +20,7 @@ def decode(meter: Meter, start: float, seconds: float, tps: float) -> float:
 def test_nothing_yet() -> None:
     assert Meter().snapshot(1000.0) == Snapshot(
         tps=None,
+        possible_tps=None,
         tps_1m=None,
         tps_15m=None,
         pp_tps=None,
@@ -38,6 +39,21 @@ def test_a_steady_decode_is_measured_while_it_runs() -> None:
     assert shot.tps == pytest.approx(8, rel=0.05)
     assert shot.tps_1m == pytest.approx(8)
     assert shot.tps_15m == pytest.approx(8)
+
+
+def test_what_it_could_do_is_told_while_it_decodes() -> None:
+    meter = Meter()
+    meter.computed(30, 1.5)
+    assert meter.snapshot(999.0).possible_tps is None, "nothing decodes"
+    meter.feed(1, 1000.0, "a")
+    meter.computed(0, 0.0)
+    meter.computed(3, 0.0)
+    assert meter.snapshot(1001.0).possible_tps == pytest.approx(20)
+    meter.computed(5, 1.0)
+    assert meter.snapshot(1001.0).possible_tps == pytest.approx(5)
+    meter.finished(Outcome(status="ok", ran=True, key="a"), 1002.0)
+    meter.feed(1, 1003.0, "b")
+    assert meter.snapshot(1003.0).possible_tps is None, "not told yet"
 
 
 def test_idle_has_no_rate_of_now_but_keeps_the_sustained_one() -> None:

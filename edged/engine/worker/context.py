@@ -65,6 +65,7 @@ class Context:
         self.native = self._create(load, cells)
         self.n_cells: int = llama.llama_n_ctx(self.native)
         self.memory = Memory(self.native, partial=not model.recurrent)
+        self.threads = (load.threads, load.threads_batch)
         self.batch = Batch(load.n_batch + self.slots)
 
     def _create(self, load: Load, cells: int) -> Any:
@@ -111,7 +112,13 @@ class Context:
 
     def set_threads(self, threads: int, threads_batch: int) -> None:
         """Threads for one token and for a batch, from the next step on."""
+        self.threads = (threads, threads_batch)
         llama.llama_set_n_threads(self.native, threads, threads_batch)
+
+    @property
+    def cores(self) -> int:
+        """Threads for the batch as it stands; llama.cpp tells by whether it is one token."""
+        return self.threads[self.batch.size > 1]
 
     def logits_are_finite(self) -> bool:
         """Whether the last step computed numbers: bad weights load in silence and yield NaN."""

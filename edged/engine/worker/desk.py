@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from edged.engine.frames import Failed, Generate
+from edged.engine.frames import Failed, Generate, Pace
+from edged.engine.worker.cadence import Cadence
 from edged.engine.worker.context import Context, DecodeError
 from edged.engine.worker.errands import Errands
 from edged.engine.worker.prefixes import Prefixes
@@ -40,6 +41,9 @@ class Desk:
         crew: The threads.
         streams: Runs side by side.
         abort: Asked inside steps that only read prompts.
+
+    Attributes:
+        decoded: Tokens that the last step decoded; 0 if it read as well, or was none.
     """
 
     def __init__(  # noqa: PLR0913 - the worker's composition root
@@ -64,6 +68,8 @@ class Desk:
         self._prefixes = Prefixes(context.memory, context.n_cells, context.runs, context.sequences)
         self._stepper = Stepper(context, self._prefixes, pacing, abort)
         self._reading: list[Reading] = []
+        self._cadence = Cadence()
+        self.decoded = 0
         self._stopwatch = Stopwatch(
             context=context,
             prefixes=self._prefixes,
@@ -106,10 +112,34 @@ class Desk:
         self.runs.arrived.append(Arrival(request, time.monotonic()))
         return True
 
-    def set_pace(self, threads: int, threads_batch: int, chunk: int) -> None:
+    @property
+    def decoding(self) -> int:
+        """Runs that decode now."""
+        return sum(not run.reading for run in self.runs.active)
+
+    @property
+    def cores(self) -> int:
+        """Threads of the present or last step."""
+        return self._context.cores
+
+    @property
+    def threads(self) -> int:
+        """Threads of decode."""
+        return self._context.threads[0]
+
+    def wait_s(self) -> float:
+        """Seconds until the next token is due, if nothing but that is to be computed."""
+        active = self.runs.active
+        if not active or any(run.reading for run in active):
+            return 0.0
+        return self._cadence.wait_s(time.monotonic())
+
+    def set_pace(self, pace: Pace) -> None:
         """From the next step on."""
-        self._crew.set(threads, threads_batch)
-        self._pacing.limit = min(chunk, self._context.batch.capacity - self._context.slots)
+        self._crew.set(pace.threads, pace.threads_batch)
+        room = self._context.batch.capacity - self._context.slots
+        self._pacing.limit = min(pace.prefill_chunk, room)
+        self._cadence.set(pace.decode_tps)
 
     def flush(self) -> None:
         """Send what text there is."""
@@ -122,6 +152,7 @@ class Desk:
             self._admit(self.runs.arrived.pop(0))
         self.errands.perform()
         self._end_finished()
+        self.decoded = 0
         active = self.runs.active
         if active:
             self._stopwatch.interrupt()
@@ -169,26 +200,42 @@ class Desk:
             if not run.begun and not run.waits(active):
                 self._begin(run, now)
         begun = [run for run in active if run.begun]
-        decoders = [run for run in begun if not run.reading]
+        decoding = [run for run in begun if not run.reading]
+        decoders = [] if self._cadence.wait_s(now) else decoding
         self._reading = [run for run in begun if run.reading]
+        if not decoders and not self._reading:
+            return False
         try:
-            read = self._stepper.step(decoders, self._reading)
+            read = self._stepper.step(decoders, self._reading, len(decoding))
         except NoRoomError:
             self._make_way(begun[-1])
             return True
         except DecodeError as error:
             for run in begun:
-                self._lose(run, str(error))
+                if run in decoders or run.reading:
+                    self._lose(run, str(error))
             return True
         finally:
             self._reading = []
+        self._enter(decoders, now, alone=not read)
+        self._tell_read([run for run in begun if run in read], first=not decoding)
+        return True
+
+    def _tell_read(self, runs: list[Sequence], *, first: bool) -> None:
+        """They read some of their prompts; whose is whole has its first token by that."""
+        now = time.monotonic()
+        for run in runs:
+            run.tell_read(now)
+            if first and not run.reading:
+                self._cadence.took(now)
+
+    def _enter(self, decoders: list[Sequence], began: float, *, alone: bool) -> None:
+        """A token for each of those that decoded in the step."""
+        if decoders:
+            self._cadence.took(began)
+            self.decoded = len(decoders) if alone else 0
         for run in decoders:
             run.take()
-        now = time.monotonic()
-        for run in begun:
-            if run in read:
-                run.tell_read(now)
-        return True
 
     def _begin(self, run: Sequence, now: float) -> None:
         if not run.begin(self._prefixes, now, self._model):
@@ -239,7 +286,7 @@ class Desk:
             return False
         self._reading = [lesson]
         try:
-            self._stepper.step([], [lesson])
+            self._stepper.step([], [lesson], 0)
         except (NoRoomError, DecodeError) as error:
             self.errands.drop_lesson("decode_failed", str(error) or "no room in the context")
         finally:

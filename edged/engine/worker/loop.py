@@ -30,6 +30,7 @@ from edged.engine.worker.channel import BEAT_S, Channel
 from edged.engine.worker.model import LoadError
 from edged.engine.worker.native import llama
 from edged.engine.worker.opening import open_desk
+from edged.engine.worker.tally import Tally
 from edged.errors import FrameError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Worker:
         self._early: list[ToChild] = []
         self._pace: Pace | None = None
         self._idle_ratio = 0.0
+        self._tally = Tally()
         self._woke_at = 0.0
         self._rested_s = 0.0
 
@@ -102,12 +104,19 @@ class Worker:
         if self._pace is not None:
             self._apply(desk, self._pace)
         began = self._woke_at = time.monotonic()
+        self._tally.begin(began)
         self._interrupted, self._rested_s = False, 0.0
         computed = desk.advance()
         self._raise_if_broken()
-        if computed and self._idle_ratio:
-            busy_s = time.monotonic() - began - self._rested_s
-            self._rest(desk, busy_s * self._idle_ratio - self._rested_s)
+        now = time.monotonic()
+        rest_s = desk.wait_s()
+        if computed:
+            self._tally.computed(now, desk.cores, desk.decoded)
+            self._tell_effort(desk, now)
+            busy_s = now - began - self._rested_s
+            rest_s = max(rest_s, busy_s * self._idle_ratio - self._rested_s)
+        if rest_s > 0.0:
+            self._rest(desk, rest_s)
 
     # Frames.
 
@@ -163,6 +172,8 @@ class Worker:
         self._beat(now)
         if self._desk is None:
             return
+        self._tally.computing(now, self._desk.cores)
+        self._tell_effort(self._desk, now)
         self._interrupted |= self._desk.interrupted
         if self._pace is not None:
             self._idle_ratio = _ratio(self._pace)
@@ -175,7 +186,12 @@ class Worker:
         time.sleep(rest_s)
         self._rested_s += rest_s
         self._woke_at = time.monotonic()
+        self._tally.begin(self._woke_at)
         self._look_at = self._woke_at + LOOK_S
+
+    def _tell_effort(self, desk: Desk, now: float) -> None:
+        if self._tally.due(now):
+            self._channel.send(self._tally.effort(now, desk.decoding, desk.threads))
 
     def _beat(self, now: float) -> None:
         if now - self._channel.sent_at >= BEAT_S:
@@ -196,11 +212,11 @@ class Worker:
 
     def _apply(self, desk: Desk, pace: Pace) -> None:
         self._pace = None
-        desk.set_pace(pace.threads, pace.threads_batch, pace.prefill_chunk)
+        desk.set_pace(pace)
         self._idle_ratio = _ratio(pace)
 
     def _rest(self, desk: Desk, seconds: float) -> None:
-        """Sleep after a step, awake for frames."""
+        """Sleep until the next step, awake for frames."""
         until = time.monotonic() + seconds
         desk.flush()
         while not desk.changed and self._pace is None:
@@ -208,7 +224,9 @@ class Worker:
             if left <= 0.0:
                 return
             self._attend(min(left, BEAT_S))
-            self._beat(time.monotonic())
+            now = time.monotonic()
+            self._tell_effort(desk, now)
+            self._beat(now)
 
 
 def _ratio(pace: Pace) -> float:

@@ -23,23 +23,23 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about the neighbours.
 
     Attributes:
-        configured: Threads where there are none.
-        spared: Threads left to them; may be more than there are after `configured` has changed.
+        configured: Threads where there are none, or as many as the pace allows.
+        most: Threads that they let us have; None: as many as there are.
         wait_s: How long it must be quiet before one more is tried.
         quiet_since: When it became quiet; None while it is not.
         raised_at: When the last one was tried; None after it failed.
     """
 
     configured: int
-    spared: int = 0
+    most: int | None = None
     wait_s: float = FIRST_WAIT_S
     quiet_since: float | None = None
     raised_at: float | None = None
 
     @property
     def threads(self) -> int:
-        """As many as to compute with, at least one."""
-        return max(1, self.configured - self.spared)
+        """As many as to compute with, at least one: the fewer of what pace and house allow."""
+        return self.configured if self.most is None else min(self.configured, self.most)
 
 
 def configure(state: State, threads: int) -> State:
@@ -62,8 +62,8 @@ def step(state: State, delay_share: float, now: float) -> State:
         return msgspec.structs.replace(state, quiet_since=None)
     since = now if state.quiet_since is None else state.quiet_since
     if state.threads < state.configured and now - since >= state.wait_s:
-        spared = state.configured - state.threads - 1
-        return msgspec.structs.replace(state, spared=spared, quiet_since=None, raised_at=now)
+        most = state.threads + 1
+        return msgspec.structs.replace(state, most=most, quiet_since=None, raised_at=now)
     return msgspec.structs.replace(state, quiet_since=since)
 
 
@@ -73,7 +73,7 @@ def _lower(state: State, now: float) -> State:
     if state.raised_at is not None:
         failed = now - state.raised_at < wait_s
         wait_s = min(2 * wait_s, LONGEST_WAIT_S) if failed else FIRST_WAIT_S
-    spared = min(state.configured - 1, state.configured - state.threads + 1)
+    most = max(1, state.threads - 1)
     return msgspec.structs.replace(
-        state, spared=spared, wait_s=wait_s, quiet_since=None, raised_at=None
+        state, most=most, wait_s=wait_s, quiet_since=None, raised_at=None
     )

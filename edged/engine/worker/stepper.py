@@ -36,12 +36,13 @@ class Stepper:
         self._pacing = pacing
         self._abort = abort
 
-    def step(self, decoders: list[Sequence], readers: list[Reading]) -> list[Reading]:
+    def step(self, decoders: list[Sequence], readers: list[Reading], streams: int) -> list[Reading]:
         """Compute once.
 
         Args:
             decoders: Each gets its last token decoded; its logits are at its row afterwards.
             readers: In their order, as far as the step has room.
+            streams: Runs that decode; more than `decoders` where these are not due yet.
 
         Returns:
             The readers that read something; empty if the step was aborted.
@@ -50,7 +51,7 @@ class Stepper:
             NoRoomError: Nothing was computed; one of them has to go.
             DecodeError: llama.cpp refused; none of them may go on.
         """
-        chunks = self._chunks(readers, len(decoders))
+        chunks = self._chunks(readers, streams)
         count = sum(chunks) + len(decoders)
         if not self._prefixes.room(count, time.monotonic()):
             raise NoRoomError

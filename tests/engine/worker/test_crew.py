@@ -46,7 +46,16 @@ def test_a_pace_asks_for_fewer_and_the_house_is_remembered() -> None:
     crew_.look()
     crew_.set(2, 1)
     crew_.set(4, 4)
-    assert context.threads == [(3, 3), (1, 1), (3, 3)]
+    assert context.threads == [(3, 3), (2, 1), (3, 3)]
+
+
+def test_a_house_that_wants_more_than_the_pace_leaves_wins() -> None:
+    crew_, context, _ = crew(4, 4, 0.5, 0.5)
+    crew_.set(3, 3)
+    crew_.look()
+    crew_.look()
+    crew_.set(4, 4)
+    assert context.threads == [(3, 3), (2, 2), (1, 1), (1, 1)]
 
 
 def test_who_measures_has_the_threads_asked_for() -> None:

@@ -12,6 +12,7 @@ from edged.engine.frames import (
     Beat,
     Cancel,
     Done,
+    Effort,
     Failed,
     Generate,
     Learn,
@@ -172,10 +173,20 @@ def test_a_broken_frame_while_it_loads_is_raised_instead_of_ready(raw: Rig) -> N
 
 
 def test_a_long_step_beats(rig: Rig) -> None:
+    rig.worker._tally.begin(time.monotonic())
     rig.channel.sent_at -= BEAT_S
     rig.worker._look_at = 0.0
     assert not rig.worker._at_node(None)
     assert rig.heard() == [Beat()]
+
+
+def test_a_long_step_tells_its_effort_from_within(rig: Rig) -> None:
+    rig.worker._tally.begin(time.monotonic() - 1.5)
+    rig.worker._look_at = 0.0
+    assert not rig.worker._at_node(None)
+    (effort,) = [frame for frame in rig.heard() if isinstance(frame, Effort)]
+    assert 1500.0 <= effort.busy_ms <= effort.wall_ms
+    assert (effort.decodes, effort.decoding) == (0, 0)
 
 
 def test_pace_is_applied_between_steps(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,19 +69,31 @@ def test_a_failed_try_doubles_the_wait_up_to_a_minute() -> None:
 
 
 def test_a_try_that_lasted_forgives_the_failed_ones() -> None:
-    state = State(configured=2, spared=1, wait_s=LONGEST_WAIT_S)
+    state = State(configured=2, most=1, wait_s=LONGEST_WAIT_S)
     state = after(state, windows(LONGEST_WAIT_S, QUIET))
     assert state.threads == 2
     later = step(state, BUSY, 10 * LONGEST_WAIT_S)
     assert (later.threads, later.wait_s) == (1, FIRST_WAIT_S)
 
 
-@pytest.mark.parametrize(("configured", "threads"), [(4, 3), (2, 1), (1, 1)])
-def test_what_is_spared_outlives_a_change_of_the_configured_threads(
-    configured: int, threads: int
-) -> None:
-    state = after(State(configured=3), [BUSY])
-    assert configure(state, configured).threads == threads
+@pytest.mark.parametrize(("configured", "threads"), [(4, 3), (3, 3), (2, 2), (1, 1)])
+def test_of_what_pace_and_house_allow_the_fewer_threads_win(configured: int, threads: int) -> None:
+    state = after(State(configured=4), [BUSY])
+    paced = configure(state, configured)
+    assert paced.threads == threads
+    assert configure(paced, 4).threads == 3, "the pace is free again, and the house is remembered"
+
+
+@pytest.mark.parametrize("configured", [1, 2, 3])
+def test_a_quiet_house_never_lifts_the_pace(configured: int) -> None:
+    state = configure(after(State(configured=4), [BUSY]), configured)
+    assert after(state, windows(10 * LONGEST_WAIT_S, QUIET)).threads == configured
+
+
+def test_a_house_that_is_busy_at_fewer_threads_has_one_of_those() -> None:
+    state = step(configure(State(configured=4), 2), BUSY, WINDOW_S)
+    assert state.threads == 1
+    assert configure(state, 4).threads == 1
 
 
 def test_threads_that_heat_took_are_not_counted_as_spared_twice() -> None:
