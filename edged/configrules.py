@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         DownloadConfig,
         EngineConfig,
         MqttConfig,
+        PanelConfig,
         PersonaConfig,
         ServingConfig,
     )
@@ -43,6 +44,7 @@ def rules(config: Config) -> Iterator[Broken]:
     yield from _download(config.model.download)
     yield from _engine(config.engine)
     yield from _serving(config.serving)
+    yield from _panel(config.panel)
     yield from _personas(config.personas)
 
 
@@ -153,6 +155,15 @@ def _serving(serving: ServingConfig) -> Iterator[Broken]:
     if serving.max_tokens > serving.max_tokens_limit:
         keys = ("serving.max_tokens", "serving.max_tokens_limit")
         yield keys, f"is {serving.max_tokens}, above max_tokens_limit {serving.max_tokens_limit}"
+
+
+def _panel(panel: PanelConfig) -> Iterator[Broken]:
+    taken: dict[int, str] = {}
+    for key in panel.__struct_fields__:
+        pin = getattr(panel, key)
+        first = key if pin is None else taken.setdefault(pin, key)
+        if first != key:
+            yield (f"panel.{key}", f"panel.{first}"), f"is {pin}, which {first} has already"
 
 
 def _personas(personas: tuple[PersonaConfig, ...]) -> Iterator[Broken]:

@@ -10,6 +10,7 @@ from msgspec import Meta
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]  # PATH_MAX of Linux
 Count = Annotated[int, Meta(ge=1, le=10_000)]
+Pin = Annotated[int, Meta(ge=0, le=27)]  # of the header with 40 pins
 Url = Annotated[str, Meta(min_length=1, max_length=1024)]
 # What is said to the model; no message may quote it, for it tells how people live.
 Prose = Annotated[str, Meta(min_length=1, max_length=32_768, extra={"private": True})]
@@ -196,6 +197,20 @@ class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):
     idle_interval_s: Annotated[float, Meta(ge=1, le=3600)] = 60
 
 
+class PanelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts wired to the header of a Raspberry Pi, by BCM number, 0 to 27; None: not there.
+
+    Attributes:
+        led_pin: A status LED, lit by 3.3 V.
+        button_pin: A button that connects to ground; a press pauses or resumes.
+        fan_pin: A fan's PWM input or switch, for boards whose firmware drives none.
+    """
+
+    led_pin: Pin | None = None
+    button_pin: Pin | None = None
+    fan_pin: Pin | None = None
+
+
 class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange that shows the model how to answer."""
 
@@ -227,6 +242,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         engine: The child process.
         serving: Limits of what is accepted.
         telemetry: Log and states.
+        panel: Parts on the board's pins.
         personas: Beginnings of prompts that are read ahead, at most 32.
     """
 
@@ -236,4 +252,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineConfig = EngineConfig()
     serving: ServingConfig = ServingConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
+    panel: PanelConfig = PanelConfig()
     personas: Annotated[tuple[PersonaConfig, ...], Meta(max_length=32)] = ()

@@ -82,6 +82,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "systemd": ("edged/telemetry/*",),
     "rich": ("edged/client/*", "edged/demo*.py", "edged/cli*.py", "edged/verbs/*"),
     "httpx": ("edged/models/*",),
+    "gpiozero": ("edged/thermal/*",),
 }
 PURE = (
     "edged/config.py",
@@ -166,9 +167,12 @@ PURE = (
     "edged/telemetry/kinds.py",
     "edged/telemetry/meter.py",
     "edged/telemetry/state.py",
+    "edged/thermal/debounce.py",
+    "edged/thermal/fancurve.py",
     "edged/thermal/governor.py",
     "edged/thermal/heatmodel.py",
     "edged/thermal/leastsquares.py",
+    "edged/thermal/lamp.py",
     "edged/thermal/pace.py",
     "edged/thermal/smooth.py",
     "edged/thermal/spread.py",

@@ -13,6 +13,7 @@ from edged.config import (
     Config,
     DownloadConfig,
     MqttConfig,
+    PanelConfig,
     PersonaConfig,
     Problem,
     TlsConfig,
@@ -67,7 +68,8 @@ def test_the_packaged_file_uncommented_says_every_key_with_its_default() -> None
     for section in (*sections, config.model.download):
         for name in section.__struct_fields__:
             assert re.search(rf"^ *{name}:", text, re.MULTILINE), name
-    for name in (*config.telemetry.__struct_fields__, *TlsConfig.__struct_fields__):
+    others = (config.telemetry, config.panel, TlsConfig)
+    for name in (name for section in others for name in section.__struct_fields__):
         assert f" {name}:" in text
 
 
@@ -118,6 +120,26 @@ personas:
     assert butler.system == 'You are "the butler".\nBe brief.\n'
     assert butler.turns == (TurnConfig(user="Hello", assistant="At your service."),)
     assert cook == PersonaConfig(name="cook", system="Cook!")
+
+
+@pytest.mark.parametrize(
+    ("panel", "said"),
+    [
+        ("{led_pin: 28}", "panel.led_pin: must be a whole number <= 27; it is 28"),
+        ("{fan_pin: -1}", "panel.fan_pin: must be a whole number >= 0; it is -1"),
+        ("{led_pin: true}", "panel.led_pin: must be a whole number, got bool; it is True"),
+        ("{led_pin: 4, button_pin: 4}", "panel.button_pin: is 4, which led_pin has already"),
+        ("{button_pin: 0, fan_pin: 0}", "panel.fan_pin: is 0, which button_pin has already"),
+    ],
+)
+def test_pins_of_the_panel_are_on_the_header_and_each_its_own(panel: str, said: str) -> None:
+    assert str(one(f"panel: {panel}")) == f"edged.yaml:1: {said}"
+
+
+def test_a_panel_may_have_any_of_its_parts() -> None:
+    assert good("panel: {led_pin: 17}").panel == PanelConfig(led_pin=17)
+    config = good("panel: {led_pin: 0, button_pin: 1, fan_pin: 27}")
+    assert config.panel == PanelConfig(led_pin=0, button_pin=1, fan_pin=27)
 
 
 def test_defaults_are_within_the_rules() -> None:

@@ -21,6 +21,7 @@ from edged.daemon.model import Model, find_model
 from edged.daemon.notes import Notes
 from edged.daemon.outbound import Outbound
 from edged.daemon.outlook import World
+from edged.daemon.panel import PanelKeeper
 from edged.daemon.prefixes import PrefixKeeper
 from edged.daemon.reporter import Reporter
 from edged.daemon.rows import Rows
@@ -119,6 +120,7 @@ class Daemon:
             clock=clock,
         )
         self._reporter = self._make_reporter()
+        self._panel = self._make_panel()
         self._changer = self._make_changer()
         self._selection = self._make_selection(state_dir)
         self._handling = self._make_handling()
@@ -151,6 +153,7 @@ class Daemon:
             await self._perform(events.EngineLost(reason="model_bad", retry_in=None))
         await self._restore()
         self._session.start()
+        self._panel.start()
         self._arm()
 
     async def _restore(self) -> None:
@@ -171,6 +174,7 @@ class Daemon:
         if self._changer is not None:
             self._changer.due(now)
         self._reporter.due(now)
+        self._panel.due(now)
         self._arm()
 
     def _decide(self, items: Sequence[object], now: float) -> list[Effect]:
@@ -235,7 +239,8 @@ class Daemon:
         now = self._clock.monotonic()
         if self._timer is not None:
             self._timer.cancel()
-        delay = max(0.0, self._reporter.next_at(now) - now)
+        due = min(self._reporter.next_at(now), self._panel.next_at())
+        delay = max(0.0, due - now)
         self._timer = asyncio.get_running_loop().call_later(delay, self._offer, Tick())
 
     def _used(self, messages: Messages, now: float) -> None:
@@ -259,6 +264,7 @@ class Daemon:
         while items := self._inbox.take_now(BATCH):
             now = self._clock.monotonic()
             await self._outbound.perform(self._decide(items, now), now)
+        self._panel.stop()
         if self._selection is not None:
             self._selection.stop()
         if self._changer is not None:
@@ -339,6 +345,17 @@ class Daemon:
             settings=self._config.telemetry,
             started_at=self._clock.monotonic(),
             topics=self._topics,
+        )
+
+    def _make_panel(self) -> PanelKeeper:
+        return PanelKeeper(
+            self._config.panel,
+            dispatcher=self._dispatcher,
+            health=self._health,
+            journal=self._journal,
+            clock=self._clock,
+            sense=sense,
+            post=self._offer,
         )
 
     def _make_handling(self) -> Handling:

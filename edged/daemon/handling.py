@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from edged.daemon import inbound
 from edged.daemon.errand import DiskDone
-from edged.daemon.items import DrainOver, Stop, Tick
+from edged.daemon.items import DrainOver, Pressed, Stop, Tick
 from edged.daemon.steering import Steering
 from edged.engine import events as engine_events
 from edged.engine import frames
@@ -105,6 +105,7 @@ class Handling:
             **dict.fromkeys(get_args(progress.Event), self._select),
             DiskDone: self._disk_done,
             Tick: self._tick,
+            Pressed: self._pressed,
             Stop: self._stop,
             DrainOver: self._drain_over,
         }
@@ -246,6 +247,12 @@ class Handling:
 
     def _tick(self, event: Tick, now: float) -> Effects:
         return [*self._dispatcher.on(events.Tick(), now), *self._tell(event, now)]
+
+    def _pressed(self, event: Pressed, now: float) -> Effects:
+        del event
+        paused = not self._dispatcher.snapshot(now).paused
+        self._notes.pressed(paused=paused)
+        return self._steering.accept(now, on=not paused)
 
     def _stop(self, event: Stop, now: float) -> Effects:
         del event

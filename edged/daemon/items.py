@@ -15,3 +15,7 @@ class Stop(msgspec.Struct, frozen=True):
 
 class DrainOver(msgspec.Struct, frozen=True):
     """The running answer has had its time."""
+
+
+class Pressed(msgspec.Struct, frozen=True):
+    """Somebody pressed the button of the panel."""

@@ -84,6 +84,11 @@ class Notes:
         del now
         self._journal.write(kinds.NOTED, Fields(code=effect.code, reason=effect.text))
 
+    def pressed(self, *, paused: bool) -> None:
+        """Somebody pressed the panel's button."""
+        reason = "paused" if paused else "resumed"
+        self._journal.write(kinds.BUTTON_PRESSED, Fields(reason=reason))
+
     def dropped(self, what: str) -> None:
         """The inbox is full of what may be lost."""
         self._journal.write(kinds.NOTED, Fields(code="inbox_full", reason=f"{what} dropped"))

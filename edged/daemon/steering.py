@@ -69,11 +69,16 @@ class Steering:
         self._session.publish(Outgoing(topic=topic, payload=msgspec.json.encode(result), qos=1))
         return effects
 
+    def accept(self, now: float, *, on: bool) -> list[Effect]:
+        """Pause or resume; resuming also forgives a child that was given up."""
+        effects = self._dispatcher.on(events.PauseSet(paused=not on), now)
+        if on:
+            self._rearm()
+        return effects
+
     def _actions(self, effects: list[Effect], now: float) -> dict[str, commands.Action]:
         def accept(*, on: bool) -> None:
-            effects.extend(self._dispatcher.on(events.PauseSet(paused=not on), now))
-            if on:
-                self._rearm()
+            effects.extend(self.accept(now, on=on))
 
         actions: dict[str, commands.Action] = {
             "accept": lambda text: accept(on=commands.switched_on(text)),

@@ -77,6 +77,8 @@ PREFIXES_NOT_SAVED = Kind(
     "ac1513265abd4b2eb45554ad7bcc8f6b", Priority.WARNING, "prefixes not saved", 600.0
 )
 PREFIX_DETAIL = Kind("186477a52e4a4bf7a65d924f1b2b38a8", Priority.DEBUG, "prefix")
+PANEL_ABSENT = Kind("d67a0ae176724f818ef3ae17c8d96232", Priority.NOTICE, "panel not in use")
+BUTTON_PRESSED = Kind("c892e3108916454e80fb6665c09f9f29", Priority.NOTICE, "button pressed")
 NOTED = Kind("b1369bda8bd64040a4b116184287a14a", Priority.INFO, "noted", _OFTEN)
 THROUGHPUT = Kind("aa14123083394600bd9124841a97a8eb", Priority.INFO, "throughput")
 PROBLEM_RAISED = Kind("fb28192790fc4370b5f07e312913e2bd", Priority.WARNING, "problem")

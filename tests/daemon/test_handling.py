@@ -8,7 +8,7 @@ import pytest
 
 from edged.daemon.errand import DiskDone
 from edged.daemon.handling import Handling
-from edged.daemon.items import DrainOver, Stop, Tick
+from edged.daemon.items import DrainOver, Pressed, Stop, Tick
 from edged.daemon.notes import Notes
 from edged.engine import frames
 from edged.engine.events import EngineDied, LostRun
@@ -151,6 +151,28 @@ def test_resume_forgives_an_engine_that_was_given_up() -> None:
     desk.rooms.fake_engine.state = State.FATAL
     desk.message("edged/n/command/resume")
     assert desk.rooms.fake_engine.calls == [("rearm", None)]
+
+
+def test_a_press_of_the_button_pauses_and_the_next_one_resumes() -> None:
+    desk = Desk()
+    desk.take(UP)
+    assert desk.take(Pressed()) == []
+    assert desk.rooms.dispatcher.snapshot(0.0).paused
+    (refusal,) = [
+        effect
+        for effect in desk.message("edged/n/request", b"hello")
+        if isinstance(effect, effects.SendReply)
+    ]
+    assert json.loads(refusal.payload)["error"]["code"] == "paused"
+    desk.rooms.fake_engine.state = State.FATAL
+    desk.take(Pressed())
+    assert not desk.rooms.dispatcher.snapshot(0.0).paused
+    assert ("rearm", None) in desk.rooms.fake_engine.calls
+    said = [line for line in desk.rooms.lines if "button" in line]
+    assert said == [
+        "NOTICE button pressed reason=paused",
+        "NOTICE button pressed reason=resumed",
+    ]
 
 
 def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
