@@ -2,17 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# llama.cpp comes inside llama-cpp-python's sdist, pinned by hash. GGML_NATIVE=ON
-# builds for this very CPU; the Debian package builds for named CPUs instead.
-export LLAMA_VERSION := 0.3.36
-export LLAMA_SHA256 := 832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
+include scripts/llama.mk
+
+# GGML_NATIVE=ON builds for this very CPU; the Debian package builds for named CPUs instead.
 # llama.cpp's AMX kernels die with SIGSEGV or SIGILL on virtual machines that announce AMX, and no
 # board has it.
 AMX_OFF := $(if $(filter x86_64,$(shell uname -m)),-DCMAKE_C_FLAGS=-mno-amx-int8 -DCMAKE_CXX_FLAGS=-mno-amx-int8)
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON $(AMX_OFF)
 export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
 
-.PHONY: help venv demo test check bench peers pocket clean
+.PHONY: help venv demo test check bench peers pocket deb clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,6 +42,9 @@ pocket: ## train the pocket model anew (PyTorch, about 25 minutes on 2 quiet cor
 	@$(PYTHON) -m venv build/pocket/venv
 	@build/pocket/venv/bin/python -m pip install -q -r bench/pocket/requirements.txt
 	@for step in tokenizer train export evaluate; do build/pocket/venv/bin/python -m bench.pocket.$$step || exit; done
+
+deb: ## build the Debian packages for amd64 and arm64 into build/ (arm64 is cross-built)
+	@PYTHON=$(PYTHON) scripts/deb $(ARCH)
 
 clean: ## remove what the other targets made in the tree (the wheel cache stays)
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage bench/report.html

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 MAX_UNSENT_BYTES = (MAX_STREAMS + 2) * MAX_FRAME_BYTES
 READ_BYTES = 1 << 16
 # The child gets no secret and no surprise: only what finds its code and its shared libraries.
-_INHERITED = frozenset({"PYTHONPATH", "LLAMA_CPP_LIB_PATH", "LD_LIBRARY_PATH"})
+_INHERITED = frozenset(
+    {
+        "PYTHONPATH",
+        "PYTHONSAFEPATH",
+        "PYTHONNOUSERSITE",
+        "LLAMA_CPP_LIB_PATH",
+        "LD_LIBRARY_PATH",
+    }
+)
 _INHERITED_PREFIXES = ("OMP_", "GOMP_")
 # OpenMP's threads spin at each barrier, for ever by default. Two threads on two cores, a step of a
 # made-up Qwen3-MoE: quiet 18.3 ms spinning, 18.9 ms with this count, 24.8 ms asleep; with busy

@@ -37,7 +37,13 @@ SOURCE = DATA / "pocket.gguf"
 PROGRAM = (sys.executable, "-m", "edged.engine.worker.quantise")
 TIMEOUT_S = 300.0  # a file takes 0.5 s; this is for a slow and busy board
 MAX_BYTES_OF_FILE = 64 << 20  # six times the packaged model
-_INHERITED = ("PYTHONPATH", "LLAMA_CPP_LIB_PATH", "LD_LIBRARY_PATH")
+_INHERITED = (
+    "PYTHONPATH",
+    "PYTHONSAFEPATH",
+    "PYTHONNOUSERSITE",
+    "LLAMA_CPP_LIB_PATH",
+    "LD_LIBRARY_PATH",
+)
 _MAX_LINE = 400  # characters of what the program said
 
 #: Told the name of a file, and whether it was made now.

@@ -279,10 +279,12 @@ def test_without_a_log_stderr_goes_nowhere(tmp_path: Path) -> None:
 
 def test_the_environment_holds_no_secret() -> None:
     given = {"MQTT_PASSWORD": "x", "HOME": "/root", "OMP_NUM_THREADS": "2", "PYTHONPATH": "/p"}
+    given["PYTHONSAFEPATH"] = "1"
     assert child_environment(given) == {
         "OMP_NUM_THREADS": "2",
         "GOMP_SPINCOUNT": "1000",
         "PYTHONPATH": "/p",
+        "PYTHONSAFEPATH": "1",
         "LANG": "C.UTF-8",
     }
     given["GOMP_SPINCOUNT"] = "7"

@@ -1,0 +1,3 @@
+# llama.cpp comes inside llama-cpp-python's sdist, pinned by hash. Read by make and debian/rules.
+export LLAMA_VERSION := 0.3.36
+export LLAMA_SHA256 := 832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
