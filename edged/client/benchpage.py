@@ -157,6 +157,9 @@ def _scatter(page: Page) -> str:
     ]
     if not dots:
         return ""
+    if all(dot.y is None for dot in dots):
+        told = "No quality is known of these files: the catalogue has none, and a file says none."
+        return f'<section><h2>Speed against quality</h2><p class="quiet">{told}</p></section>'
     shown = {page.rows[dot.number - 1].family for dot in dots}
     keys = "".join(
         f'<span class="key"><i class="g{group}"></i>{escape(family)}</span>'

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edged.models.catalogtext import CatalogueText
     from edged.models.variants import Family
+    from edged.settings import ModelConfig
 
 DATA = Path(__file__).parents[1] / "data"
 PACKAGED = DATA / "catalog.yaml"
@@ -82,6 +83,20 @@ def read_catalogue(folder: Path | None = OWN_FILES, extra: Iterable[Path] = ()) 
     if isinstance(merged, list):
         raise ConfigError([str(problem) for problem in merged])
     return merged
+
+
+def owners_catalogue(model: ModelConfig, extra: Iterable[Path] = ()) -> Catalogue:
+    """The catalogue with the files of the folder that the configuration names.
+
+    Args:
+        model: See `catalogue_dir`.
+        extra: More files, which have the last word.
+
+    Raises:
+        ConfigError: With every mistake of every file at once.
+        StorageError: A file cannot be read.
+    """
+    return read_catalogue(Path(model.catalogue_dir or OWN_FILES), extra)
 
 
 def take_inventory(catalogue: Catalogue, folder: Path | None) -> Inventory:

@@ -159,13 +159,14 @@ def _write_report(path: Path, job: Job, found: Measurement, state: Path) -> None
     from edged.client.benchrows import board_words, own_row, rows_of  # noqa: PLC0415
     from edged.files import write_atomic  # noqa: PLC0415
     from edged.models.explain import sentences  # noqa: PLC0415
-    from edged.models.inventory import read_catalogue  # noqa: PLC0415
+    from edged.models.inventory import owners_catalogue  # noqa: PLC0415
     from edged.models.known import load_figures  # noqa: PLC0415
     from edged.models.survey import models_directory, survey  # noqa: PLC0415
 
     folder = models_directory(job.config, state)
     figures = load_figures(state, job.board)
-    choice = survey(job.config, job.facts, read_catalogue(), folder, figures).choice
+    catalogue = owners_catalogue(job.config.model)
+    choice = survey(job.config, job.facts, catalogue, folder, figures).choice
     rows = rows_of(choice)
     name = job.model.view.name
     if not any(row.name == name for row in rows):

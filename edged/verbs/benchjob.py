@@ -14,7 +14,7 @@ from edged.engine.build import build_id
 from edged.errors import ConfigError, ModelError
 from edged.models.device import Roots, probe
 from edged.models.fit import GIB, need
-from edged.models.inventory import read_catalogue, take_inventory
+from edged.models.inventory import owners_catalogue, take_inventory
 from edged.models.local import check_file
 from edged.models.survey import budget_of, models_directory, setup_of
 from edged.models.tuning import FULL, QUICK, Setting
@@ -105,7 +105,7 @@ def find(name: str | None, config: Config, state: Path) -> tuple[Path, str | Non
     if os.sep in name or Path(name).is_file():
         return Path(name), None
     folder = models_directory(config, state)
-    inventory = take_inventory(read_catalogue(), folder)
+    inventory = take_inventory(owners_catalogue(config.model), folder)
     variant = inventory.catalogue.variant(name)
     if variant is None:
         names = (each.id for one in inventory.catalogue.families for each in one.variants)

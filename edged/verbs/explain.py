@@ -67,7 +67,7 @@ def explained(args: argparse.Namespace) -> Survey:
     from edged.cli import load_config  # noqa: PLC0415 - see run
     from edged.engine.build import build_id  # noqa: PLC0415
     from edged.models.device import Roots, probe  # noqa: PLC0415
-    from edged.models.inventory import OWN_FILES, read_catalogue  # noqa: PLC0415
+    from edged.models.inventory import owners_catalogue, read_catalogue  # noqa: PLC0415
     from edged.models.known import Figures, load_figures  # noqa: PLC0415
     from edged.models.survey import models_directory, survey  # noqa: PLC0415
 
@@ -80,12 +80,11 @@ def explained(args: argparse.Namespace) -> Survey:
     folder = models_directory(config, state)
     facts = probe(Roots(models=folder))
     board = facts.fingerprint(build_id(os.environ) or "unknown")
-    own = Path(config.model.catalogue_dir or OWN_FILES)
     figures = Figures() if args.published else load_figures(state, board)
     return survey(
         config,
         facts,
-        read_catalogue(own, extra),
+        owners_catalogue(config.model, extra),
         folder,
         figures,
     )

@@ -43,13 +43,13 @@ def load(args: argparse.Namespace) -> tuple[Config, Store, Catalogue]:
         StorageError: One cannot be read.
     """
     from edged.cli import load_config  # noqa: PLC0415 - it imports this file
-    from edged.models.inventory import read_catalogue  # noqa: PLC0415 - for these verbs alone
+    from edged.models.inventory import owners_catalogue  # noqa: PLC0415 - for these verbs alone
     from edged.models.store import Store  # noqa: PLC0415
     from edged.places import models_directory  # noqa: PLC0415
 
     config = load_config(args.config)
     directory = args.directory or models_directory(config)
-    return config, Store(directory), read_catalogue(extra=args.catalog)
+    return config, Store(directory), owners_catalogue(config.model, args.catalog)
 
 
 def unknown(name: str, known: Any) -> ConfigError:

@@ -66,7 +66,8 @@ def measurement(**fields: Any) -> Measurement:
 
 
 def row(name: str = "small", **fields: Any) -> Row:
-    return Row(**{"name": name, "family": "one", "tps": 8.0, "source": "published", **fields})
+    given = {"name": name, "family": "one", "tps": 8.0, "source": "published", "quality": 97.0}
+    return Row(**{**given, **fields})
 
 
 def page(*rows: Row, **fields: Any) -> Page:
@@ -150,6 +151,15 @@ def test_rows_without_a_speed_are_in_the_table_only() -> None:
     assert text.count("<circle") == 3, "two depths and one candidate"
     assert "unknown" in Reader(text).text
     assert "Speed against quality" not in Reader(render(page(row(tps=None)))).text
+
+
+def test_where_no_quality_is_known_the_page_says_so_and_draws_no_empty_chart() -> None:
+    text = render(page(row("only", quality=None), measurement=measurement(depths=())))
+    assert "Speed against quality" in Reader(text).text
+    assert any("No quality is known" in line for line in Reader(text).text)
+    assert "<circle" not in text
+    both = render(page(row("only", quality=None), row("known", quality=90.0)))
+    assert "No quality is known" not in both
 
 
 def test_a_row_is_filled_once_it_is_measured() -> None:

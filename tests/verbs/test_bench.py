@@ -94,7 +94,28 @@ def test_a_page_is_written(
     assert page.stat().st_mode & 0o777 == 0o644
     assert "<h1>mine</h1>" in text
     assert text.count("</tr>") > 10, "every candidate of the catalogue has a row"
-    assert re.search(r'class="dot g\d filled"[^>]*><title>\d+: mine, 9 tok/s measured', text)
+    assert "No quality is known" in text
+
+
+def test_the_page_and_the_name_come_from_the_configured_folder_of_catalogues(
+    capsys: pytest.CaptureFixture[str], config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.yaml").write_text(
+        "families:\n  - {id: mine, name: Mine, variants: [{file: mine.gguf, kind: KQ, "
+        "repo: owner/name, quality: {percent: 99.0, source: me}}, "
+        "{file: more.gguf, repo: owner/name, kind: KQ}]}\n"
+    )
+    text = config.read_text()
+    config.write_text(f"{text}\nmodel: {{catalogue_dir: {tmp_path / 'own'}}}\n")
+    models(tmp_path, "mine.gguf")
+    page = tmp_path / "page.html"
+    run(capsys, "mine", "--config", config, "--state-dir", tmp_path, "--report", page, "--quick")
+    text = page.read_text()
+    assert "more" in text
+    assert re.search(r'class="dot g\d filled[^>]*><title>\d+: mine, 9 tok/s measured', text)
+    said = run(capsys, "more", "--config", config, "--state-dir", tmp_path, code=1)
+    assert "more.gguf is not in" in said
 
 
 def test_a_file_from_elsewhere_has_a_row_too(

@@ -71,6 +71,17 @@ def listed(options: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, 
     return {one["variant"]: one for one in view["models"]}
 
 
+def test_the_configured_folder_of_catalogues_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.yaml").write_text(CATALOG)
+    config = tmp_path / "edged.yaml"
+    config.write_text(f"model: {{catalogue_dir: {tmp_path / 'own'}}}\n")
+    options = [f"--config={config}", f"--directory={tmp_path / 'models'}"]
+    assert listed(options, capsys)["tiny-Q4_K"]["state"] == "absent"
+
+
 def test_from_absent_to_here_and_away(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
