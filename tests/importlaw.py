@@ -153,6 +153,7 @@ PURE = (
     "edged/models/records.py",
     "edged/models/repacking.py",
     "edged/models/room.py",
+    "edged/models/signs.py",
     "edged/models/solving.py",
     "edged/models/speeds.py",
     "edged/models/states.py",

@@ -111,3 +111,16 @@ def test_a_limit_that_nothing_fits_is_told_with_its_numbers_and_the_pocket_serve
         client.send(daemon.node, "Is the light on?", id="q")
         reply = client.wait(lambda record: record.topic.endswith("/reply/q"), PATIENCE_S)
         assert (reply.json()["status"], reply.json()["variant"]) == ("ok", "pocket")
+
+
+def test_a_file_that_comes_into_the_directory_is_chosen_without_being_asked(tmp_path: Path) -> None:
+    with (
+        Broker() as broker,
+        TestClient(broker.port) as client,
+        DaemonProcess(broker.port, config=chooses(tmp_path)) as daemon,
+    ):
+        client.subscribe(f"edged/{daemon.node}/#")
+        wait(client, daemon.node, lambda found: timed(found, "pocket"))
+        shutil.copy(POCKET, tmp_path / "mine.gguf")
+        came = wait(client, daemon.node, lambda found: found["serves"] == "mine")
+        assert candidate(came, "mine")["on_disk"]

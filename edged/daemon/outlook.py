@@ -9,6 +9,7 @@ import msgspec
 
 from edged.daemon.model import Model  # noqa: TC001 - msgspec resolves it
 from edged.models.figures import Measurement
+from edged.models.signs import Signs  # noqa: TC001 - as above
 from edged.models.tuning import rate
 from edged.models.variants import Variant  # noqa: TC001 - as above
 
@@ -56,6 +57,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         local: The best one on this disk.
         model: `local`, opened.
         wanted: `best`, if it is not on this disk and may be fetched.
+        need: Bytes of memory that `local` takes, if that is known.
+        signs: How things stood when the look began, see `edged.models.signs`.
         ladder: The choice on this disk and those that are faster, ascending.
         options: Variants that the owner may pin: on this disk, or to be fetched and room for them.
         measured: Variants that were measured on this board.
@@ -69,6 +72,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     local: str | None
     model: Model | None
     wanted: Variant | None = None
+    need: int | None = None
+    signs: Signs | None = None
     ladder: tuple[Rung, ...] = ()
     options: tuple[str, ...] = ()
     measured: frozenset[str] = frozenset()
@@ -97,6 +102,9 @@ class Survey(Protocol):
 
     def look(self, wish: Wish, pid: int | None) -> View:
         """Find and judge all variants; what the process `pid` holds would be given back."""
+
+    def signs(self, pid: int | None) -> Signs:
+        """What tells whether another look is due; cheap, and never raises."""
 
     def keep(self, measurement: Measurement) -> None:
         """Write a measurement."""

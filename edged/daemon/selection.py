@@ -13,10 +13,12 @@ import msgspec
 
 from edged.daemon.errand import DiskDone, DiskThread
 from edged.daemon.items import Tick
+from edged.daemon.lookout import Lookout
 from edged.daemon.outlook import View, Wish, measurement_of, update
 from edged.engine import frames
 from edged.engine.events import EngineDied, EngineUp
 from edged.models import hold, progress, steps
+from edged.models.signs import Signs
 from edged.mqtt.packet import Outgoing
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 KEY = frames.MEASURE + "serving"
 IDLE_S = 5.0  # nobody is kept waiting by a measurement that began right behind his answer
-LOOK_S = 300.0  # memory and files of a house change slowly, and a look reads headers
 DEATHS = 2  # at load: the second one was no accident
 PP, TG, REPEAT = 512, 128, 3  # llama-bench's own pp512 and tg128
 CALIBRATE_TRIES = 3  # a board where a child dies of it three times chooses by what is published
@@ -79,10 +80,7 @@ class Selection:
         self._hold = hold.Hold()
         self._thread = DiskThread(post, "selection")
         self._wish = wish
-        self._view: View | None = None
-        self._looking = False
-        self._look_again = False
-        self._looked_at = 0.0
+        self._lookout = Lookout(survey, self._thread, lambda: engine.pid, world.clock, world.notes)
         self._up = False
         self._busy_at = 0.0
         self._timing = False
@@ -157,7 +155,7 @@ class Selection:
                 self._fetched(item, now)
             case progress.Pinned() | progress.Evicted():
                 self._notes.fetch_step(item)
-            case DiskDone(result=View() | Exception() as result):
+            case DiskDone(result=View() | Signs() | Exception() as result):
                 return self._seen(result, now)
             case Tick():
                 return self._tick(now)
@@ -165,24 +163,17 @@ class Selection:
 
     # Looking.
 
-    def _see(self) -> None:
-        if self._looking:
-            self._look_again = True
-            return
-        self._looking = True
-        self._looked_at = self._clock.monotonic()
-        self._thread.run(None, self._survey.look, self._wish, self._engine.pid)
+    @property
+    def _view(self) -> View | None:
+        return self._lookout.view
 
-    def _seen(self, result: View | Exception, now: float) -> list[Effect]:
-        self._looking = False
-        if self._look_again:
-            self._look_again = False
-            self._see()
+    def _see(self) -> None:
+        self._lookout.see(self._wish)
+
+    def _seen(self, found: View | Signs | Exception, now: float) -> list[Effect]:
+        before, result = self._view, self._lookout.take(found, self._wish)
+        if result is None:
             return []
-        if isinstance(result, Exception):
-            self._notes.mistake("selection", result)
-            return []
-        before, self._view = self._view, result
         if before is not None and _rungs(before) != _rungs(result):
             self._hold = hold.Hold()
             self._wish = msgspec.structs.replace(self._wish, rung=0)
@@ -202,9 +193,8 @@ class Selection:
             self._busy_at = now
             if self._calibrating is not None:
                 self._calibrating.cancel()
-        if now - self._looked_at >= LOOK_S:
+        if self._lookout.due(self._wish, now, calm=self._up and not self._changer.busy):
             self._tries = 0
-            self._see()
         self._hold_target(now)
         return self._step(now)
 

@@ -23,11 +23,13 @@ from edged.models.device import Roots, probe
 from edged.models.fetcher import Fetcher
 from edged.models.figurestore import save_measured
 from edged.models.fingerprint import fingerprint, is_unchanged
-from edged.models.inventory import OWN_FILES, read_catalogue
+from edged.models.inventory import ENDING, MAX_FILES, MAX_MODELS, OWN_FILES, read_catalogue
 from edged.models.known import load_figures
+from edged.models.listing import listing
 from edged.models.records import Quarantined
+from edged.models.signs import Signs
 from edged.models.store import Store
-from edged.models.survey import models_directory, survey
+from edged.models.survey import budget_of, models_directory, survey
 from edged.password import read_token
 
 if TYPE_CHECKING:
@@ -90,6 +92,8 @@ class Surveyor:
             StorageError: A catalogue cannot be read.
         """
         facts, board = self.board()
+        # Taken first: what changes while we look is seen as changed after it.
+        signs = self._signs(facts, pid)
         figures = load_figures(self._state_dir, board)
         marks = {mark.variant: mark.reason for mark in Store(self.folder).quarantined()}
         engine = msgspec.structs.replace(self._config.engine, target_tps=wish.target_tps)
@@ -114,11 +118,29 @@ class Surveyor:
             model=self._open(local, inventory, seen),
             ladder=rungs,
             wanted=self._wanted(choice, inventory),
+            need=_need(choice.verdict(local)),
+            signs=signs,
             options=tuple(each for each in found.selectable if self._can_be_had(each, inventory)),
             measured=frozenset(name for name, each in seen.items() if each.measurements),
             calibrated=not self._config.model.calibrate or figures.calibration is not None,
             payload=msgspec.json.encode(told(choice, wish.pinned)),
             sentence=sentence(choice),
+        )
+
+    def signs(self, pid: int | None = None) -> Signs:
+        """How things stand, from a few small files.
+
+        Args:
+            pid: Of our child.
+        """
+        return self._signs(probe(self._roots), pid)
+
+    def _signs(self, facts: DeviceFacts, pid: int | None) -> Signs:
+        return Signs(
+            have=budget_of(self._config.model, facts, self._held(pid)).have,
+            limit=facts.cgroup_limit_bytes,
+            models=listing(self.folder, ENDING, MAX_MODELS),
+            catalogues=listing(self._catalogues, ".yaml", MAX_FILES),
         )
 
     def quarantine(self, file: str, variant: str, reason: str) -> None:
@@ -246,6 +268,11 @@ def _fetcher(
 
     loop = asyncio.get_running_loop()
     return Fetcher(outside, tell)
+
+
+def _need(verdict: Verdict | None) -> int | None:
+    need = None if verdict is None else verdict.candidate.need
+    return None if need is None else need.total
 
 
 def ladder(choice: Choice) -> tuple[Rung, ...]:

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from edged.daemon.errand import DiskDone
 from edged.daemon.items import Tick
+from edged.daemon.lookout import LOOK_S, SIGNS_S
 from edged.daemon.model import open_model
 from edged.daemon.notes import Notes
 from edged.daemon.outlook import Rung, View, Wish, World
-from edged.daemon.selection import IDLE_S, KEY, LOOK_S, Selection
+from edged.daemon.selection import IDLE_S, KEY, Selection
 from edged.engine.events import EngineDied, EngineUp
 from edged.engine.frames import Failed, Load, Measured, Ready
 from edged.models.progress import Evicted, Fetched, FetchFailed, Pinned, Progress
+from edged.models.signs import Signs
 from edged.models.variants import Variant
 from edged.serving import events
 from edged.settings import Config
@@ -83,6 +86,8 @@ class House:
         self.asked: list[str] = []
         self.timed: list[Any] = []
         self.fetcher = FakeFetcher()
+        self.standing = Signs(have=100)
+        self.checks = 0
         self.calibrations = 0
         self.quarantined: list[tuple[str, str, str]] = []
         self.rate: float | None = None
@@ -126,6 +131,11 @@ class House:
         }
         return View(**found)
 
+    def signs(self, pid: int | None) -> Signs:
+        assert pid == self.pid
+        self.checks += 1
+        return self.standing
+
     def keep(self, measurement: Measurement) -> None:
         self.kept.append(measurement)
 
@@ -161,8 +171,14 @@ class House:
         self.rooms.dispatcher.on(completed(request("q").key), self.rooms.clock.monotonic())
 
     async def seen(self) -> None:
+        """The result of a look has come; signs on the way are taken too."""
+        while isinstance(await self.taken(), Signs):
+            pass
+
+    async def taken(self) -> object:
         item = await asyncio.wait_for(self.items.get(), 10)
         self.selection.hear(item, self.rooms.clock.monotonic())
+        return item.result if isinstance(item, DiskDone) else item
 
     async def started(self) -> None:
         self.selection.start()
@@ -175,10 +191,10 @@ class House:
             self.after(30.0)
             await asyncio.sleep(0.001)
             while not self.items.empty():
-                await self.seen()
+                await self.taken()
             if any(word in line for line in self.rooms.lines):
                 while self.wishes[-1].rung != rung:  # a look that was under way comes first
-                    await self.seen()
+                    await self.taken()
                 return
         raise AssertionError(self.rooms.lines)
 
@@ -342,6 +358,23 @@ def test_it_looks_again_now_and_then_and_tells_only_what_is_new() -> None:
         assert len(house.published) == 1
         house.selection.announce()
         assert len(house.published) == 2
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_memory_that_the_house_takes_is_answered_at_once_by_a_smaller_model() -> None:
+    async def scene() -> None:
+        house = House()
+        signs = {"need": 50, "signs": house.standing}
+        house.views = {"best": "big", "local": "big", "measured": frozenset({"big"}), **signs}
+        await house.started()
+        house.standing = Signs(have=40)
+        house.views = {"best": "small", "local": "small", "signs": house.standing}
+        house.after(SIGNS_S)
+        await house.seen()
+        assert house.asked == ["big", "small"]
+        assert house.checks == 1
         house.selection.stop()
 
     play(scene())
@@ -513,7 +546,7 @@ def test_a_board_that_cannot_be_calibrated_is_left_alone() -> None:
             await asyncio.sleep(0.01)
             house.error = None
             while not house.items.empty():
-                await house.seen()
+                await house.taken()
         assert house.calibrations == 3
         house.selection.stop()
 

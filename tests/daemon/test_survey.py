@@ -92,6 +92,30 @@ def test_what_the_child_holds_counts_as_had(tmp_path: Path) -> None:
     assert rules(here.look(TARGET, 78))[SEED] == "memory"
 
 
+def test_signs_tell_of_memory_limits_and_files_and_ever_the_same_while_nothing_changes(
+    tmp_path: Path,
+) -> None:
+    here = surveyor(tmp_path)
+    view = here.look(TARGET)
+    assert view.signs is not None
+    assert view.signs == here.signs()
+    assert view.need is not None
+    assert 0 < view.need < view.signs.have
+    shutil.copy(POCKET, tmp_path / "models" / "mine.gguf")
+    (tmp_path / "models" / "mine.gguf.part").write_bytes(b"is no model yet")
+    grown = here.signs()
+    assert [each.name for each in grown.models] == ["mine.gguf"]
+    (tmp_path / "catalog.d").mkdir()
+    (tmp_path / "catalog.d" / "own.yaml").write_text("order: []")
+    assert [each.name for each in here.signs().catalogues] == ["own.yaml"]
+    board = tmp_path / "board"
+    (board / "proc/77").mkdir()
+    (board / "proc/77/status").write_text("RssAnon:\t1024 kB\n")
+    assert here.signs(77).have == here.signs().have + (1 << 20)
+    (board / "proc/meminfo").write_text("MemTotal: 16000000 kB\nMemAvailable: 2000000 kB\n")
+    assert here.signs().have < grown.have
+
+
 def test_a_measurement_is_found_again_by_what_the_file_holds(tmp_path: Path) -> None:
     here = surveyor(tmp_path)
     shutil.copy(POCKET, tmp_path / "models" / "mine.gguf")
