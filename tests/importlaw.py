@@ -177,6 +177,7 @@ PURE = (
     "edged/thermal/leastsquares.py",
     "edged/thermal/pace.py",
     "edged/thermal/parse.py",
+    "edged/thermal/plausible.py",
     "edged/thermal/readings.py",
     "edged/thermal/smooth.py",
     "edged/thermal/spread.py",

@@ -7,6 +7,7 @@ from pathlib import Path
 from edged.thermal import parse
 from edged.thermal.readings import NoReading, Reading
 from edged.thermal.tree import Place, content
+from edged.thermal.unnamed import Unnamed
 
 __all__ = ["NoReading", "Reading", "Zone", "read", "sense"]
 
@@ -23,12 +24,13 @@ class Zone:
 
     def __init__(self, root: Path) -> None:
         self._place = Place(root / "sys/class/thermal", "thermal_zone", "type", ZONE_TYPES)
+        self._unnamed = Unnamed(root)
 
     def read(self) -> Reading | NoReading:
         """The temperature now."""
         zone = self._place.path()
         if zone is None:
-            return NoReading("no thermal zone of a processor")
+            return self._unnamed.read()
         text = content(zone / "temp")
         return text if isinstance(text, NoReading) else parse.temperature(text, zone.name)
 

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edged.daemon.sensing import CLOCK, sense
+from edged.daemon.sensing import sense
 from edged.models.tuning import Sense
+from edged.thermal.clock import POLICY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ def board(root: Path, temp: str | None = "48312\n", clock: str | None = "2400000
         (zone / "type").write_text("cpu-thermal\n")
         (zone / "temp").write_text(temp)
     if clock is not None:
-        path = root / CLOCK
+        path = root / POLICY / "scaling_cur_freq"
         path.parent.mkdir(parents=True)
         path.write_text(clock)
     return root
