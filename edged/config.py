@@ -19,6 +19,7 @@ from edged.settings import (
     PersonaConfig,
     ServingConfig,
     TelemetryConfig,
+    ThermalConfig,
     TlsConfig,
     TurnConfig,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Problem",
     "ServingConfig",
     "TelemetryConfig",
+    "ThermalConfig",
     "TlsConfig",
     "TurnConfig",
     "is_secret",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         PanelConfig,
         PersonaConfig,
         ServingConfig,
+        ThermalConfig,
     )
 
 MAX_PREFIX_BYTES = 192  # leaves 64 of the 256 bytes of a reply topic to the client
@@ -31,6 +32,9 @@ _HOST = re.compile(r"[A-Za-z0-9._:%-]+")  # name, IPv4, or IPv6 with a zone
 _ENDPOINT = re.compile(r"https?://[A-Za-z0-9._:%\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
 _HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 _MQTT_311 = 311
+# A Pi's firmware cuts the clock from the first on, and harder from the second; both may be lowered
+# in its configuration and never raised.
+FIRMWARE_C, FIRMWARE_HARD_C = 80.0, 85.0
 
 Broken: TypeAlias = tuple[tuple[str, ...], str]
 
@@ -45,6 +49,7 @@ def rules(config: Config) -> Iterator[Broken]:
     yield from _engine(config.engine)
     yield from _serving(config.serving)
     yield from _panel(config.panel)
+    yield from _thermal(config.thermal)
     yield from _personas(config.personas)
 
 
@@ -164,6 +169,22 @@ def _panel(panel: PanelConfig) -> Iterator[Broken]:
         first = key if pin is None else taken.setdefault(pin, key)
         if first != key:
             yield (f"panel.{key}", f"panel.{first}"), f"is {pin}, which {first} has already"
+
+
+def _thermal(thermal: ThermalConfig) -> Iterator[Broken]:
+    passive, hot, critical = ("thermal.passive_c", "thermal.hot_c", "thermal.critical_c")
+    if thermal.hot_c > FIRMWARE_C:
+        reason = f"the firmware throttles from {FIRMWARE_C:g} C, whatever is set here"
+        yield (hot,), f"is {thermal.hot_c:g}, and {reason}"
+    if thermal.critical_c > FIRMWARE_HARD_C:
+        reason = f"the firmware throttles hard from {FIRMWARE_HARD_C:g} C"
+        yield (critical,), f"is {thermal.critical_c:g}, and {reason}"
+    if thermal.passive_c >= thermal.hot_c:
+        message = f"is {thermal.hot_c:g}, not above passive_c {thermal.passive_c:g}"
+        yield (hot, passive), message
+    if thermal.hot_c >= thermal.critical_c:
+        message = f"is {thermal.critical_c:g}, not above hot_c {thermal.hot_c:g}"
+        yield (critical, hot), message
 
 
 def _personas(personas: tuple[PersonaConfig, ...]) -> Iterator[Broken]:

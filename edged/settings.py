@@ -11,6 +11,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=256)]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]  # PATH_MAX of Linux
 Count = Annotated[int, Meta(ge=1, le=10_000)]
 Pin = Annotated[int, Meta(ge=0, le=27)]  # of the header with 40 pins
+# Below 30 a warm room is hotter, and at 110 the kernel switches a Pi 5 off.
+Celsius = Annotated[float, Meta(ge=30, le=110)]
 Url = Annotated[str, Meta(min_length=1, max_length=1024)]
 # What is said to the model; no message may quote it, for it tells how people live.
 Prose = Annotated[str, Meta(min_length=1, max_length=32_768, extra={"private": True})]
@@ -211,6 +213,24 @@ class PanelConfig(msgspec.Struct, frozen=True, kw_only=True):
     fan_pin: Pin | None = None
 
 
+class ThermalConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """When heat slows edged; degrees C of the processor, ascending.
+
+    Attributes:
+        enabled: False leaves it to the firmware, which throttles from 80 C.
+        passive_c: From here on the pace looks a minute ahead.
+        hot_c: The pace keeps the board below it; background requests are refused, at most 80.
+        critical_c: No request is accepted; halfway there only urgent ones are; at most 85.
+        hysteresis_c: So far below each of them what it did is undone, 0.5 to 20.
+    """
+
+    enabled: bool = True
+    passive_c: Celsius = 70
+    hot_c: Celsius = 78
+    critical_c: Celsius = 83
+    hysteresis_c: Annotated[float, Meta(ge=0.5, le=20)] = 3
+
+
 class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange that shows the model how to answer."""
 
@@ -243,6 +263,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         serving: Limits of what is accepted.
         telemetry: Log and states.
         panel: Parts on the board's pins.
+        thermal: Trip points.
         personas: Beginnings of prompts that are read ahead, at most 32.
     """
 
@@ -253,4 +274,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     serving: ServingConfig = ServingConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     panel: PanelConfig = PanelConfig()
+    thermal: ThermalConfig = ThermalConfig()
     personas: Annotated[tuple[PersonaConfig, ...], Meta(max_length=32)] = ()

@@ -68,7 +68,7 @@ def test_the_packaged_file_uncommented_says_every_key_with_its_default() -> None
     for section in (*sections, config.model.download):
         for name in section.__struct_fields__:
             assert re.search(rf"^ *{name}:", text, re.MULTILINE), name
-    others = (config.telemetry, config.panel, TlsConfig)
+    others = (config.telemetry, config.panel, config.thermal, TlsConfig)
     for name in (name for section in others for name in section.__struct_fields__):
         assert f" {name}:" in text
 
@@ -134,6 +134,36 @@ personas:
 )
 def test_pins_of_the_panel_are_on_the_header_and_each_its_own(panel: str, said: str) -> None:
     assert str(one(f"panel: {panel}")) == f"edged.yaml:1: {said}"
+
+
+@pytest.mark.parametrize(
+    ("thermal", "said"),
+    [
+        ("{hot_c: 69}", "thermal.hot_c: is 69, not above passive_c 70"),
+        ("{passive_c: 78}", "thermal.hot_c: is 78, not above passive_c 78"),
+        ("{critical_c: 78}", "thermal.critical_c: is 78, not above hot_c 78"),
+        (
+            "{hot_c: 80.5}",
+            "thermal.hot_c: is 80.5, and the firmware throttles from 80 C, whatever is set here",
+        ),
+        (
+            "{critical_c: 86}",
+            "thermal.critical_c: is 86, and the firmware throttles hard from 85 C",
+        ),
+        ("{hysteresis_c: 0}", "thermal.hysteresis_c: must be a number >= 0.5; it is 0"),
+        ("{passive_c: -5}", "thermal.passive_c: must be a number >= 30.0; it is -5"),
+    ],
+)
+def test_trip_points_ascend_and_stay_within_what_the_firmware_allows(
+    thermal: str, said: str
+) -> None:
+    assert str(one(f"thermal: {thermal}")) == f"edged.yaml:1: {said}"
+
+
+def test_trip_points_may_be_lower() -> None:
+    parsed = parse(b"thermal: {passive_c: 50, hot_c: 60, critical_c: 65}", "edged.yaml")
+    assert isinstance(parsed, Config)
+    assert parsed.thermal.hot_c == 60
 
 
 def test_a_panel_may_have_any_of_its_parts() -> None:

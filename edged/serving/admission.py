@@ -6,13 +6,15 @@ from typing import Literal
 
 from msgspec import Struct
 
-Code = Literal["busy", "too_many", "paused", "unavailable", "shutting_down"]
+Code = Literal["busy", "too_many", "paused", "too_hot", "unavailable", "shutting_down"]
 
 # A broker that takes no replies must not fill our memory: each may be some 10 KiB.
 MAX_UNCONFIRMED = 1024
 # An honest estimate, yet never "at once" and never "tomorrow".
 MIN_RETRY_S = 1.0
 MAX_RETRY_S = 3600.0
+# A board that was too hot takes minutes to cool, if nobody can say how many.
+COOLING_S = 120.0
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -28,6 +30,8 @@ class Load(Struct, frozen=True, kw_only=True):
         unconfirmed: Replies that the broker has not taken yet.
         avg_service_s: Mean seconds of a run.
         paused: An owner pressed pause.
+        too_hot: The board is too hot for a request of this priority.
+        cool_in_s: Seconds until it is cool again, if that is known.
         draining: The daemon is stopping.
         fatal: Why the engine will not come back; None: it runs or will.
     """
@@ -41,6 +45,8 @@ class Load(Struct, frozen=True, kw_only=True):
     unconfirmed: int
     avg_service_s: float
     paused: bool = False
+    too_hot: bool = False
+    cool_in_s: float | None = None
     draining: bool = False
     fatal: str | None = None
 
@@ -69,6 +75,10 @@ def _closed(load: Load) -> Rejected | None:
         return Rejected(code="unavailable", message=f"the engine is out of service: {load.fatal}")
     if load.paused:
         return Rejected(code="paused", message="serving is paused")
+    if load.too_hot:
+        seconds = COOLING_S if load.cool_in_s is None else load.cool_in_s
+        text = "the board is too hot for a request of this priority"
+        return Rejected(code="too_hot", message=text, retry_after_s=_bounded(seconds))
     return None
 
 
@@ -91,5 +101,8 @@ def _full(load: Load) -> Rejected | None:
 
 def _retry(load: Load, queue: int) -> float:
     """Seconds until half of the queue is served, so that not all come back for one place."""
-    seconds = load.avg_service_s * (queue / 2 + load.running) / load.slots
+    return _bounded(load.avg_service_s * (queue / 2 + load.running) / load.slots)
+
+
+def _bounded(seconds: float) -> float:
     return round(min(max(seconds, MIN_RETRY_S), MAX_RETRY_S), 1)

@@ -129,6 +129,11 @@ def _pause_set(state: State, event: events.PauseSet, _now: float) -> list[Effect
     return []
 
 
+def _paced(state: State, event: events.Paced, _now: float) -> list[Effect]:
+    state.heat = event
+    return []
+
+
 def _drain(state: State, _event: events.Drain, now: float) -> list[Effect]:
     state.draining = True
     return _send_away(state, now) if state.memory_only else []
@@ -180,6 +185,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], list[Effect]]] = {
     events.Refused: intake.refused,
     events.CancelAsked: _cancel_asked,
     events.PauseSet: _pause_set,
+    events.Paced: _paced,
     events.Drain: _drain,
     events.DrainOver: endings.drain_over,
     events.Tick: _tick,

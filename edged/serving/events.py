@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from edged.serving.request import BadRequest, Request, Ticket, Usage
+    from edged.serving.request import BadRequest, Priority, Request, Ticket, Usage
     from edged.serving.row import Row
 
 
@@ -47,6 +47,18 @@ class PauseSet(Struct, frozen=True, kw_only=True):
     """Paused: what runs goes on, nothing else starts, nothing new is admitted."""
 
     paused: bool
+
+
+class Paced(Struct, frozen=True, kw_only=True):
+    """How hot the board is: what runs and what waits goes on, newcomers may be refused.
+
+    Attributes:
+        refused: Priorities that are not admitted.
+        cool_in_s: Seconds until all are, as far as that is known.
+    """
+
+    refused: tuple[Priority, ...] = ()
+    cool_in_s: float | None = None
 
 
 class Drain(Struct, frozen=True, kw_only=True):
@@ -185,6 +197,7 @@ Event = (
     | Refused
     | CancelAsked
     | PauseSet
+    | Paced
     | Drain
     | DrainOver
     | Tick

@@ -59,7 +59,7 @@ def _again(state: State, event: Arrived, answered: Answered) -> list[Effect]:
 
 def _decide(state: State, event: Arrived, now: float) -> list[Effect]:
     request = event.request
-    verdict = admit(state.load(request.client))
+    verdict = admit(state.load(request.client, request.priority))
     if isinstance(verdict, Rejected):
         reply = replies.refused(request.id, verdict.code, verdict.message, verdict.retry_after_s)
         return state.outcomes.refuse(request, reply, event.ticket)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from edged.serving.admission import Load
 from edged.serving.backlog import Backlog
+from edged.serving.events import Paced
 from edged.serving.outcomes import Outcomes
 from edged.serving.positions import Positions
 from edged.serving.row import Row
@@ -16,7 +17,7 @@ from edged.serving.window import MAX_REPLIES, DuplicateWindow
 
 if TYPE_CHECKING:
     from edged.serving.effects import Effect
-    from edged.serving.request import Reply
+    from edged.serving.request import Priority, Reply
 
 # What a run takes before one was seen: a prompt of 200 tokens and 80 tokens of reply on a Pi 5.
 FIRST_GUESS_S = 30.0
@@ -54,6 +55,7 @@ class State:
         ready: The engine takes requests.
         fatal: Why the engine will not come back; None: it is there or will be.
         paused: An owner pressed pause.
+        heat: What the heat of the board leaves of admission.
         draining: The daemon is stopping.
         memory_only: The ledger takes no writes.
         restored: What the ledger held at start is taken up.
@@ -72,13 +74,14 @@ class State:
         self.ready = False
         self.fatal: str | None = None
         self.paused = False
+        self.heat = Paced()
         self.draining = False
         self.memory_only = False
         self.restored = False
         self.mean_s = FIRST_GUESS_S
 
-    def load(self, client: str) -> Load:
-        """What admission needs to know about a request of this client."""
+    def load(self, client: str, priority: Priority) -> Load:
+        """What admission needs to know about a request of this client and priority."""
         return Load(
             waiting=len(self.backlog),
             waiting_of_client=self.backlog.of_client(client),
@@ -89,6 +92,8 @@ class State:
             unconfirmed=self.outcomes.window.unconfirmed,
             avg_service_s=self.mean_s,
             paused=self.paused,
+            too_hot=priority in self.heat.refused,
+            cool_in_s=self.heat.cool_in_s,
             draining=self.draining,
             fatal=self.fatal,
         )

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.serving.admission import (
+    COOLING_S,
     MAX_RETRY_S,
     MAX_UNCONFIRMED,
     MIN_RETRY_S,
@@ -43,6 +44,11 @@ def test_room_is_given() -> None:
         ({"draining": True, "paused": True}, "shutting_down", None),
         ({"fatal": "SIGILL", "paused": True}, "unavailable", None),
         ({"paused": True, "waiting": 9}, "paused", None),
+        ({"paused": True, "too_hot": True}, "paused", None),
+        ({"too_hot": True, "cool_in_s": 42.06, "waiting": 9}, "too_hot", 42.1),
+        ({"too_hot": True, "cool_in_s": 0.0}, "too_hot", MIN_RETRY_S),
+        ({"too_hot": True, "cool_in_s": 9e9}, "too_hot", MAX_RETRY_S),
+        ({"too_hot": True}, "too_hot", COOLING_S),
         ({"waiting": 4}, "busy", 30.0),
         ({"waiting": 4, "slots": 2}, "busy", 15.0),
         ({"waiting": 3, "waiting_of_client": 3}, "too_many", 25.0),

@@ -18,10 +18,12 @@ from edged.serving.events import (
     EngineChanging,
     LedgerBack,
     LedgerLost,
+    Paced,
     PauseSet,
     ReplyTaken,
     Tick,
 )
+from edged.serving.request import Priority
 from tests.serving.make import Desk, answer, completed, engine_ready, kinds, only, request
 
 KEY = request("q").key
@@ -46,6 +48,23 @@ def test_pause_holds_back_and_lets_run() -> None:
     desk.on(PauseSet(paused=True))
     assert not only(desk.on(completed(request("run").key)), Submit)
     assert only(desk.on(PauseSet(paused=False)), Submit)[0].request.id == "wait"
+
+
+def test_heat_refuses_by_priority_and_lets_run_and_wait() -> None:
+    desk = Desk()
+    for name in ("run", "wait"):
+        desk.ask(request(name))
+    desk.on(Paced(refused=(Priority.BACKGROUND, Priority.NORMAL), cool_in_s=40.0))
+    for name, priority in (("bg", Priority.BACKGROUND), ("normal", Priority.NORMAL)):
+        reply = answer(desk.ask(request(name, priority=priority)))
+        assert reply.error is not None
+        assert (reply.status, reply.error.code) == ("rejected", "too_hot")
+        assert reply.error.retry_after_s == 40.0
+    (started,) = only(desk.on(completed(request("run").key)), Submit)
+    assert started.request.id == "wait"
+    assert only(desk.ask(request("now", priority=Priority.URGENT)), Accept)
+    desk.on(Paced())
+    assert only(desk.ask(request("later", priority=Priority.BACKGROUND)), Accept)
 
 
 def test_a_change_of_model_lets_run_and_holds_back_until_the_engine_is_ready() -> None:

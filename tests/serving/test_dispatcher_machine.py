@@ -374,6 +374,10 @@ class World(RuleBasedStateMachine):
     def pause(self, *, paused: bool) -> None:
         self.send(ev.PauseSet(paused=paused))
 
+    @rule(refused=st.sampled_from([(), (2,), (2, 1), (2, 1, 0)]))
+    def heat(self, refused: tuple[int, ...]) -> None:
+        self.send(ev.Paced(refused=tuple(map(Priority, refused)), cool_in_s=30.0))
+
     @rule(seconds=st.sampled_from([0.1, 1.0, 6.0, 40.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
