@@ -62,7 +62,7 @@ def load_config(path: Path | None) -> Config:
 def _run(args: argparse.Namespace) -> int:
     from edged import daemon  # noqa: PLC0415 - the client verbs must not pay for the daemon
 
-    return daemon.run(load_config(args.config))
+    return daemon.run(load_config(args.config), args.sysfs_root)
 
 
 def _check_config(args: argparse.Namespace) -> int:
@@ -145,6 +145,13 @@ def _parser() -> argparse.ArgumentParser:
 
     run = verbs.add_parser("run", help="run the daemon in the foreground")
     _config_option(run)
+    run.add_argument(
+        "--sysfs-root",
+        type=Path,
+        default=Path("/"),
+        metavar="TREE",
+        help="read all sensors below this folder, to try how edged behaves in another board's heat",
+    )
     run.set_defaults(verb=_run)
 
     check = verbs.add_parser("check-config", help="tell every mistake in a configuration file")

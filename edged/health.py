@@ -60,6 +60,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 _BROKER = ("broker_unreachable", "broker_untrusted", "broker_refused")
 _DISK = ("disk_full", "disk_read_only")
 _MODEL = ("model_missing", "model_bad")
+_HEAT = ("too_hot", "undervoltage")
 
 KINDS: Mapping[str, Kind] = {
     "broker_unreachable": Kind(
@@ -94,8 +95,18 @@ KINDS: Mapping[str, Kind] = {
     "backlog_full": Kind(
         Severity.WARNING,
         "Requests are refused because too many wait: {detail}",
-        (*_MODEL, "engine_fatal", "engine_down"),
+        (*_MODEL, "engine_fatal", "engine_down", "too_hot"),
         60.0,  # a burst of one minute is what a backlog is for
+    ),
+    "too_hot": Kind(Severity.ERROR, "The board is too hot: {detail}"),
+    "undervoltage": Kind(
+        Severity.WARNING, "The power supply is too weak: {detail}; use one of 5 V and 5 A"
+    ),
+    "firmware_throttles": Kind(
+        Severity.WARNING, "The firmware cuts the clock: {detail}", _HEAT, BLIP_S
+    ),
+    "sensor_lost": Kind(
+        Severity.WARNING, "The temperature is not known, so we compute carefully: {detail}"
     ),
     "disk_full": Kind(Severity.WARNING, "No space left for our state: {detail}"),
     "disk_read_only": Kind(Severity.WARNING, "Our state cannot be written: {detail}"),

@@ -100,6 +100,7 @@ PURE = (
     "edged/client/render.py",
     "edged/daemon/commands.py",
     "edged/daemon/items.py",
+    "edged/daemon/pacing.py",
     "edged/daemon/report.py",
     "edged/serving/*.py",
     "edged/engine/codec.py",

@@ -48,12 +48,24 @@ def rows(availability: str, state: dict[str, Any], info: dict[str, Any]) -> list
         ("prefill", number(state.get("pp_tps"), "tok/s")),
         ("first token", number(state.get("ttft_ms"), "ms", 0)),
         ("temperature", number(state.get("temp_c"), "C")),
+        ("slowed by", _slowed(state)),
         ("running / waiting", f"{state.get('running', 0)} / {state.get('waiting', 0)}"),
         ("answered", counted or "nothing yet"),
         ("tokens written", number(state.get("completion_tokens"), "", 0)),
         ("up", duration(state.get("uptime_s"))),
         ("version", str(info.get("version", UNKNOWN))),
     ]
+
+
+def _slowed(state: dict[str, Any]) -> str:
+    """What slows it, and to what."""
+    word = state.get("throttle")
+    if word in {None, "none"}:
+        return "nothing" if word else UNKNOWN
+    possible, held = state.get("possible_tps"), state.get("pace_tps")
+    to = "" if held is None else f", each answer to {number(held, 'tok/s')}"
+    of = "" if possible is None else f", {number(possible, 'tok/s')} would be possible"
+    return f"{word}{to}{of}"
 
 
 def table(node: str, availability: str, state: dict[str, Any], info: dict[str, Any]) -> Table:

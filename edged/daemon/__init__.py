@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from edged.settings import Config
 
 
-def run(config: Config) -> int:
+def run(config: Config, sysfs_root: Path = Path("/")) -> int:
     """Runs the daemon until a signal.
 
     Args:
         config: The checked configuration.
+        sysfs_root: The root of the sensors' files, to play another board's heat to it.
 
     Returns:
         The exit code.
@@ -39,6 +40,7 @@ def run(config: Config) -> int:
         clock=clock,
         journal=Journal.setup(config.telemetry.log_level, clock=clock),
         notifier=Notifier(clock),
+        sysfs_root=sysfs_root,
     )
     return asyncio.run(daemon.run())
 

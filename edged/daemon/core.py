@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import edged
-from edged.daemon import report
+from edged.daemon import making, report
 from edged.daemon.changing import Changer
 from edged.daemon.handling import Handling
 from edged.daemon.headroom import headroom
@@ -22,15 +22,10 @@ from edged.daemon.notes import Notes
 from edged.daemon.outbound import Outbound
 from edged.daemon.outlook import World
 from edged.daemon.panel import PanelKeeper
-from edged.daemon.prefixes import PrefixKeeper
 from edged.daemon.reporter import Reporter
 from edged.daemon.rows import Rows
 from edged.daemon.survey import selection
 from edged.engine.frames import Delta, Prefill
-from edged.engine.life import Timeouts
-from edged.engine.statestore import StateStore
-from edged.engine.supervisor import WORKER, Supervisor
-from edged.engine.supervisor import Settings as EngineSettings
 from edged.errors import ModelError, StorageError
 from edged.health import Health
 from edged.mqtt.packet import Incoming
@@ -40,11 +35,9 @@ from edged.serving import events
 from edged.serving.dispatcher import Dispatcher
 from edged.serving.ledger import Ledger
 from edged.serving.message import Rules
-from edged.serving.state import Settings
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
 from edged.telemetry.meter import Meter
-from edged.thermal.sensor import sense
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +49,7 @@ if TYPE_CHECKING:
     from edged.settings import Config
     from edged.telemetry.journal import Journal
     from edged.telemetry.notify import Notifier
+    from edged.thermal.sensor import NoReading, Reading
 
 # Items in the inbox: honest sources have under 300 under way. Above the first bound what may be
 # lost is dropped (QoS 0, a babbling child's deltas); above the second requests with QoS 1 too,
@@ -67,7 +61,6 @@ FLUSH_S = 3.0  # seconds that replies get to reach the broker when we stop
 RECEIVE_SPARE = 2  # a cancel and a command get in while a full queue is being refused
 LEDGER_FILE = "ledger.sqlite3"
 PREFIX_FOLDER = "prefixes"
-MIB = 1 << 20
 
 
 class Daemon:
@@ -81,6 +74,7 @@ class Daemon:
         clock: This machine's.
         journal: Where lines go.
         notifier: The service manager.
+        sysfs_root: The root of the sensors' files.
     """
 
     def __init__(  # noqa: PLR0913 - what a test replaces comes in here
@@ -93,6 +87,7 @@ class Daemon:
         clock: Clock,
         journal: Journal,
         notifier: Notifier,
+        sysfs_root: Path,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -101,15 +96,33 @@ class Daemon:
         self._inbox = Inbox()
         self._health = Health()
         self._meter = Meter()
-        self._notes = Notes(journal, self._meter, self._health, sense)
-        self._dispatcher = Dispatcher(_settings(config))
+        self._notes = Notes(journal, self._meter, self._health, self._sense)
+        self._dispatcher = Dispatcher(making.serving_settings(config))
         self._rows = Rows(Ledger(state_dir / LEDGER_FILE, clock), journal)
         self._ledger_retry_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
         self._model = self._find_model()
-        self._engine = self._make_engine(self._model)
-        self._prefixes = self._make_prefixes(cache_dir)
+        self._engine = making.supervisor(config, self._model, self._offer, clock, self._notes)
+        self._prefixes = making.prefix_keeper(
+            config,
+            self._model,
+            self._engine,
+            folder=cache_dir / PREFIX_FOLDER,
+            clock=clock,
+            notes=self._notes,
+            post=self._offer,
+        )
+        self._heat = making.heat(
+            config,
+            sysfs_root,
+            self._target_tps,
+            engine=self._engine,
+            dispatcher=self._dispatcher,
+            meter=self._meter,
+            notes=self._notes,
+            post=self._offer,
+        )
         self._topics = Topics(config.node, config.mqtt.reply_prefixes)
         self._session = Session(
             config=config.mqtt,
@@ -173,7 +186,9 @@ class Daemon:
         await self._retry_ledger(now)
         if self._changer is not None:
             self._changer.due(now)
-        self._reporter.due(now)
+        self._heat.due(now)
+        if not self._heat.looking(now):  # it ends within milliseconds, with the news
+            self._reporter.due(now)
         self._panel.due(now)
         self._arm()
 
@@ -239,13 +254,20 @@ class Daemon:
         now = self._clock.monotonic()
         if self._timer is not None:
             self._timer.cancel()
-        due = min(self._reporter.next_at(now), self._panel.next_at())
+        due = min(self._reporter.next_at(now), self._panel.next_at(), self._heat.next_at(now))
         delay = max(0.0, due - now)
         self._timer = asyncio.get_running_loop().call_later(delay, self._offer, Tick())
 
     def _used(self, messages: Messages, now: float) -> None:
         if self._prefixes is not None:
             self._prefixes.used(messages, now)
+
+    def _sense(self) -> Reading | NoReading:
+        return self._heat.reading
+
+    def _target_tps(self) -> float:
+        chosen = self._selection
+        return self._config.engine.target_tps if chosen is None else chosen.target_tps
 
     # The end.
 
@@ -265,6 +287,7 @@ class Daemon:
             now = self._clock.monotonic()
             await self._outbound.perform(self._decide(items, now), now)
         self._panel.stop()
+        self._heat.stop()
         if self._selection is not None:
             self._selection.stop()
         if self._changer is not None:
@@ -286,35 +309,6 @@ class Daemon:
             self._notes.model_bad(str(error), self._clock.monotonic(), missing=missing)
             return None
 
-    def _make_engine(self, model: Model | None) -> Supervisor | None:
-        if model is None:
-            return None
-        engine = self._config.engine
-        return Supervisor(
-            model.load,
-            self._offer,
-            self._clock,
-            EngineSettings(
-                argv=engine.command or WORKER,
-                timeouts=Timeouts(load_s=engine.load_timeout_s, stall_s=engine.stall_timeout_s),
-            ),
-            self._notes.engine_says,
-        )
-
-    def _make_prefixes(self, cache_dir: Path) -> PrefixKeeper | None:
-        if not (self._engine and self._model):
-            return None
-        limit = self._config.engine.disk_cache_mib * MIB
-        return PrefixKeeper(
-            personas=self._config.personas,
-            model=(self._model.path, self._model.fingerprint),
-            engine=self._engine,
-            store=StateStore(cache_dir / PREFIX_FOLDER, limit, self._clock.wall),
-            clock=self._clock,
-            notes=self._notes,
-            post=self._offer,
-        )
-
     def _make_changer(self) -> Changer | None:
         if not (self._engine and self._prefixes and self._model):
             return None
@@ -325,7 +319,8 @@ class Daemon:
         if not (self._engine and self._changer):
             return None
         rooms = (self._dispatcher, self._session, self._topics, self._notes, self._clock)
-        world = World(*rooms, sustained=self._meter.sustained)
+        heat = self._heat
+        world = World(*rooms, sustained=heat.sustained, free=lambda: heat.free)
         return selection(
             self._config, state_dir, world, self._changer, self._engine, post=self._offer
         )
@@ -339,7 +334,7 @@ class Daemon:
             journal=self._journal,
             meter=self._meter,
             notifier=self._notifier,
-            sense=sense,
+            heat=lambda: self._heat.view,
             headroom=partial(headroom, Path("/"), self._config.model.reserve_mib),
             session=self._session,
             settings=self._config.telemetry,
@@ -354,7 +349,8 @@ class Daemon:
             health=self._health,
             journal=self._journal,
             clock=self._clock,
-            sense=sense,
+            sense=self._sense,
+            free=lambda: self._heat.free,
             post=self._offer,
         )
 
@@ -370,6 +366,7 @@ class Daemon:
             notes=self._notes,
             meter=self._meter,
             reporter=self._reporter,
+            heat=self._heat,
             broker=f"{self._config.mqtt.host}:{self._config.mqtt.port}",
             prefixes=self._prefixes,
             selection=self._selection,
@@ -386,12 +383,3 @@ class Daemon:
             reply_expiry_s=self._config.mqtt.reply_expiry_s,
             used=self._used,
         )
-
-
-def _settings(config: Config) -> Settings:
-    serving = config.serving
-    return Settings(
-        capacity=serving.capacity,
-        per_client=serving.client_share,
-        duplicate_window_s=serving.duplicate_window_s,
-    )

@@ -17,6 +17,7 @@ from edged.serving import events
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edged.daemon.heat import Heat
     from edged.daemon.notes import Notes
     from edged.daemon.prefixes import PrefixKeeper
     from edged.daemon.reporter import Reporter
@@ -45,6 +46,7 @@ class Handling:
         notes: Journal and health.
         meter: Counts tokens as they come.
         reporter: Publishes what is retained.
+        heat: Paces the engine.
         broker: Host and port, for the journal.
         prefixes: What is said about errands goes there; None where no model could be loaded.
         selection: Chooses the model; None where the owner did.
@@ -61,6 +63,7 @@ class Handling:
         notes: Notes,
         meter: Meter,
         reporter: Reporter,
+        heat: Heat,
         broker: str,
         prefixes: PrefixKeeper | None = None,
         selection: Selection | None = None,
@@ -72,6 +75,7 @@ class Handling:
         self._notes = notes
         self._meter = meter
         self._reporter = reporter
+        self._heat = heat
         self._broker = broker
         self._prefixes = prefixes
         self._selection = selection
@@ -183,7 +187,8 @@ class Handling:
             n_ctx=event.ready.n_ctx,
             streams=event.ready.streams,
         )
-        return [*self._dispatcher.on(ready, now), *self._tell(event, now)]
+        told = [*self._heat.hear(event, now), *self._tell(event, now)]
+        return [*self._dispatcher.on(ready, now), *told]
 
     def _engine_died(self, event: engine_events.EngineDied, now: float) -> Effects:
         self._notes.engine_died(event, now)
@@ -196,7 +201,8 @@ class Handling:
             during=event.during,
             retry_in=event.retry_in,
         )
-        return [*self._dispatcher.on(lost, now), *self._tell(event, now)]
+        told = [*self._heat.hear(event, now), *self._tell(event, now)]
+        return [*self._dispatcher.on(lost, now), *told]
 
     def _loading(self, event: frames.Loading, now: float) -> Effects:
         del now
@@ -208,9 +214,8 @@ class Handling:
         return self._frame(event, now)
 
     def _effort(self, frame: frames.Effort, now: float) -> Effects:
-        del now
         self._meter.computed(frame.tokens, frame.decode_ms / 1e3)
-        return []
+        return self._heat.hear(frame, now)
 
     def _frame(self, frame: News, now: float) -> Effects:
         if frames.is_errand(frame.key):
@@ -241,7 +246,8 @@ class Handling:
         return [*self._keep(item, now), *self._select(item, now)]
 
     def _disk_done(self, event: DiskDone, now: float) -> Effects:
-        return self._select(event, now) if event.owner == "selection" else self._keep(event, now)
+        owners = {"selection": self._select, "heat": self._heat.hear}
+        return owners.get(event.owner, self._keep)(event, now)
 
     # From timers and signals.
 

@@ -21,9 +21,18 @@ if TYPE_CHECKING:
     from edged.serving.effects import Finished, Noted
     from edged.telemetry.journal import Journal
     from edged.telemetry.meter import Meter
+    from edged.telemetry.state import HeatView
     from edged.thermal.sensor import NoReading
 
 REQUEST_KINDS = {"rejected": kinds.REQUEST_REJECTED, "failed": kinds.REQUEST_FAILED}
+THROTTLE_KINDS = {
+    "none": kinds.COOL,
+    "paced": kinds.PACED,
+    "soft": kinds.FIRMWARE_THROTTLES,
+    "capped": kinds.FIRMWARE_THROTTLES,
+    "undervoltage": kinds.UNDERVOLTAGE,
+}
+FIRMWARE_PROBLEMS = {"undervoltage", "firmware_throttles"}
 # By the codes of edged.mqtt.failure; all others are a broker that cannot be reached.
 BROKER_PROBLEMS = {
     "tls_certificate": "broker_untrusted",
@@ -161,6 +170,30 @@ class Notes:
                 retry_s=event.retry_in,
             ),
         )
+
+    def throttle(self, view: HeatView) -> None:
+        """What slows us is another thing than before, or nothing any more."""
+        self._journal.write(
+            THROTTLE_KINDS[view.throttle],
+            Fields(
+                code=view.throttle,
+                throttle=view.throttle,
+                temp_c=view.temp_c,
+                clock_mhz=view.clock_mhz,
+                pace_tps=view.pace_tps,
+                threads=view.threads,
+                cooldown_eta_s=view.cooldown_eta_s,
+            ),
+        )
+
+    def heat_problem(self, code: str, detail: str | None, now: float) -> None:
+        """What is wrong with heat, supply or sensors; None: it is well."""
+        told = code not in FIRMWARE_PROBLEMS  # of those `throttle` tells
+        if detail is None:
+            if self._health.clear(code) and told:
+                self._journal.write(kinds.PROBLEM_CLEARED, Fields(code=code))
+        elif self._health.raise_(code, now, detail) and told:
+            self._journal.write(kinds.PROBLEM_RAISED, Fields(code=code, reason=detail))
 
     def mistake(self, where: str, error: Exception) -> None:
         """An exception that nobody expected: its place, for its text may quote a prompt."""

@@ -87,6 +87,7 @@ class World(NamedTuple):
 
     Attributes:
         sustained: tok/s of decode over the last minute; None while nothing decodes.
+        free: Whether neither heat nor supply slows the board.
     """
 
     dispatcher: Dispatcher
@@ -95,6 +96,7 @@ class World(NamedTuple):
     notes: Notes
     clock: Clock
     sustained: Callable[[float], float | None]
+    free: Callable[[], bool]
 
 
 class Survey(Protocol):

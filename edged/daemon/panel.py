@@ -40,7 +40,8 @@ class PanelKeeper:
         health: For the problems.
         journal: Told once what cannot be used.
         clock: This machine's.
-        sense: Reads the processor's temperature.
+        sense: The processor's temperature.
+        free: Whether neither heat nor supply slows us.
         post: Takes `Pressed` into the inbox; called in the event loop.
     """
 
@@ -53,6 +54,7 @@ class PanelKeeper:
         journal: Journal,
         clock: Clock,
         sense: Callable[[], Reading | NoReading],
+        free: Callable[[], bool],
         post: Callable[[object], None],
     ) -> None:
         self._wanted = any(getattr(pins, key) is not None for key in pins.__struct_fields__)
@@ -60,6 +62,7 @@ class PanelKeeper:
         self._health = health
         self._journal = journal
         self._sense = sense
+        self._free = free
         self._post = post
         self._panel = Panel(pins, clock=clock, pressed=self._press, tell=self._tell)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,6 +112,7 @@ class PanelKeeper:
         return Glance(
             busy=bool(standing.running) or not standing.ready,
             paused=standing.paused,
+            throttled=not self._free(),
             worse=Severity.WARNING in severities,
             broken=Severity.ERROR in severities,
         )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edged.serving.dispatcher import Standing
     from edged.settings import Config
     from edged.telemetry.meter import Snapshot
-    from edged.telemetry.state import ModelView
+    from edged.telemetry.state import HeatView, ModelView
 
 MAX_PROBLEMS = 8  # more than one board can have at once; the state stays small
 
@@ -40,7 +40,7 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
     problems: Sequence[Problem],
     variant: str | None,
     streams: int | None,
-    temp_c: float | None,
+    heat: HeatView,
     ram_headroom_mib: int | None,
     loading: bool,
     uptime_s: float,
@@ -55,7 +55,14 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
         tps_15m=_rounded(rates.tps_15m),
         pp_tps=_rounded(rates.pp_tps),
         ttft_ms=_rounded(rates.ttft_ms),
-        temp_c=_rounded(temp_c),
+        temp_c=_rounded(heat.temp_c),
+        clock_mhz=heat.clock_mhz,
+        fan_rpm=heat.fan_rpm,
+        throttle=heat.throttle,
+        pace_tps=_rounded(heat.pace_tps),
+        threads=heat.threads,
+        time_to_throttle_s=heat.time_to_throttle_s,
+        cooldown_eta_s=heat.cooldown_eta_s,
         ram_headroom_mib=ram_headroom_mib,
         paused=standing.paused,
         waiting=standing.waiting,
@@ -102,6 +109,8 @@ def status_line(view: State) -> str:
         parts.append(f"{rate:.1f} tok/s")
     if view.temp_c is not None:
         parts.append(f"{view.temp_c:.0f} C")
+    if view.throttle != "none":
+        parts.append(view.throttle)
     parts.append(f"{view.running} running, {view.waiting} waiting")
     parts += [problem.text for problem in view.problems[:1]]
     return ", ".join(parts)

@@ -10,7 +10,6 @@ from edged.daemon import report
 from edged.mqtt.packet import Outgoing
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
-from edged.thermal.sensor import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from edged.telemetry.journal import Journal
     from edged.telemetry.meter import Meter
     from edged.telemetry.notify import Notifier
-    from edged.telemetry.state import Info, ModelView, State
-    from edged.thermal.sensor import NoReading
+    from edged.telemetry.state import HeatView, Info, ModelView, State
 
 THROUGHPUT_S = 60.0  # seconds between two throughput lines in the journal while it works
 EXTEND_S = 30.0  # seconds asked of systemd with each sign of progress while loading
@@ -42,7 +40,7 @@ class Reporter:
         journal: For the throughput line.
         meter: For the rates.
         notifier: The service manager.
-        sense: Reads the processor's temperature.
+        heat: How hot it is and what that costs.
         headroom: Reads the MiB of memory that are free beyond the reserve.
         session: The broker.
         settings: The intervals.
@@ -59,7 +57,7 @@ class Reporter:
         journal: Journal,
         meter: Meter,
         notifier: Notifier,
-        sense: Callable[[], Reading | NoReading],
+        heat: Callable[[], HeatView],
         headroom: Callable[[], int | None],
         session: Session,
         settings: TelemetryConfig,
@@ -72,7 +70,7 @@ class Reporter:
         self._journal = journal
         self._meter = meter
         self._notifier = notifier
-        self._sense = sense
+        self._heat = heat
         self._headroom = headroom
         self._session = session
         self._settings = settings
@@ -170,15 +168,11 @@ class Reporter:
             problems=self._health.visible(now),
             variant=self.variant or None,
             streams=self._info.streams,
-            temp_c=self._temperature(),
+            heat=self._heat(),
             ram_headroom_mib=self._headroom(),
             loading=self._loading,
             uptime_s=now - self._started_at,
         )
-
-    def _temperature(self) -> float | None:
-        reading = self._sense()
-        return reading.celsius if isinstance(reading, Reading) else None
 
     def next_at(self, now: float) -> float:
         """When `due` must be called again at the latest, in monotonic seconds."""
@@ -229,6 +223,7 @@ def _essence(view: State) -> tuple[object, ...]:
     return (
         view.status,
         view.paused,
+        view.throttle,
         view.waiting,
         view.running,
         view.requests,

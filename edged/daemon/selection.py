@@ -77,6 +77,7 @@ class Selection:
         self._notes = world.notes
         self._clock = world.clock
         self._sustained = world.sustained
+        self._free = world.free
         self._hold = hold.Hold()
         self._thread = DiskThread(post, "selection")
         self._wish = wish
@@ -291,7 +292,8 @@ class Selection:
     def _idle(self, now: float) -> bool:
         standing = self._dispatcher.snapshot(now)
         asked = standing.running or standing.waiting or standing.draining
-        return self._up and not asked and now - self._busy_at >= IDLE_S
+        # On a board that is slowed for the heat one would measure the heat.
+        return self._up and not asked and self._free() and now - self._busy_at >= IDLE_S
 
     def _measure(self) -> None:
         self._timing = True

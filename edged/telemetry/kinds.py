@@ -78,6 +78,12 @@ PREFIXES_NOT_SAVED = Kind(
 )
 PREFIX_DETAIL = Kind("186477a52e4a4bf7a65d924f1b2b38a8", Priority.DEBUG, "prefix")
 PANEL_ABSENT = Kind("d67a0ae176724f818ef3ae17c8d96232", Priority.NOTICE, "panel not in use")
+PACED = Kind("278daf86c1d343bba2822f87ab753a67", Priority.NOTICE, "paced")
+COOL = Kind("d549dcffe3524233b2c719155e00462b", Priority.NOTICE, "cool again")
+FIRMWARE_THROTTLES = Kind(
+    "7d31fd663460432493af903316238fd4", Priority.WARNING, "firmware throttles", _OFTEN
+)
+UNDERVOLTAGE = Kind("4a23bb308ddc4f5782d1611b3f301e05", Priority.WARNING, "under-voltage", _OFTEN)
 BUTTON_PRESSED = Kind("c892e3108916454e80fb6665c09f9f29", Priority.NOTICE, "button pressed")
 NOTED = Kind("b1369bda8bd64040a4b116184287a14a", Priority.INFO, "noted", _OFTEN)
 THROUGHPUT = Kind("aa14123083394600bd9124841a97a8eb", Priority.INFO, "throughput")
@@ -113,6 +119,11 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
         cached_tokens: Those of them that were not read again.
         completion_tokens: Those of the answer.
         temp_c: Degrees Celsius of the processor.
+        clock_mhz: Of the processor.
+        throttle: What slows us: none, paced, soft, capped or undervoltage.
+        pace_tps: Tokens per second that one stream is held to.
+        threads: Of decode.
+        cooldown_eta_s: Seconds until the pace is free again, if the load ended now.
         waiting: Requests in the backlog.
         persona: Its name, as configured.
         tokens: Those of a persona or prefix.
@@ -146,6 +157,11 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int | None = None
     completion_tokens: int | None = None
     temp_c: float | None = None
+    clock_mhz: int | None = None
+    throttle: str | None = None
+    pace_tps: float | None = None
+    threads: int | None = None
+    cooldown_eta_s: float | None = None
     waiting: int | None = None
     persona: str | None = None
     tokens: int | None = None

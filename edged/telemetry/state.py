@@ -13,6 +13,19 @@ class ProblemView(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class HeatView(msgspec.Struct, frozen=True, kw_only=True):
+    """How hot it is and what that costs; the fields are those of `State`."""
+
+    temp_c: float | None = None
+    clock_mhz: int | None = None
+    fan_rpm: int | None = None
+    throttle: str = "none"
+    pace_tps: float | None = None
+    threads: int | None = None
+    time_to_throttle_s: float | None = None
+    cooldown_eta_s: float | None = None
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """Live throughput and load; a rate that is not known is null, never 0.
 
@@ -26,6 +39,15 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         pp_tps: tok/s of prefill in the last request that had one.
         ttft_ms: Milliseconds from acceptance to first token in the last request.
         temp_c: Degrees Celsius of the processor; None without a sensor.
+        clock_mhz: Its clock.
+        fan_rpm: Turns a minute of a fan that the firmware drives.
+        throttle: What slows us: none, paced (by ourselves), soft or capped (the firmware),
+            undervoltage.
+        pace_tps: tok/s that each stream is held to; None while the pace is free.
+        threads: Of decode, as they were last.
+        time_to_throttle_s: Seconds until thermal.hot_c at this load; None: never, or not known.
+        cooldown_eta_s: Seconds until the pace is free if the load ended now; None: it is, or not
+            known.
         ram_headroom_mib: MiB of memory free beyond the reserve for the house; negative where that
             is touched, None where the system does not say.
         paused: No new requests are accepted, because an owner said so.
@@ -49,6 +71,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     pp_tps: float | None = None
     ttft_ms: float | None = None
     temp_c: float | None = None
+    clock_mhz: int | None = None
+    fan_rpm: int | None = None
+    throttle: str = "none"
+    pace_tps: float | None = None
+    threads: int | None = None
+    time_to_throttle_s: float | None = None
+    cooldown_eta_s: float | None = None
     ram_headroom_mib: int | None = None
     paused: bool = False
     waiting: int = 0

@@ -25,6 +25,22 @@ def test_rows_stand_without_any_state() -> None:
     assert shown["answered"] == "nothing yet"
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({}, "-"),
+        ({"throttle": "none", "pace_tps": None}, "nothing"),
+        ({"throttle": "undervoltage"}, "undervoltage"),
+        (
+            {"throttle": "paced", "pace_tps": 8.0, "possible_tps": 12.0},
+            "paced, each answer to 8.0 tok/s, 12.0 tok/s would be possible",
+        ),
+    ],
+)
+def test_what_slows_it_is_said(state: dict[str, object], said: str) -> None:
+    assert dict(rows("online", state, {}))["slowed by"] == said
+
+
 def test_problems_are_listed() -> None:
     problem = {"code": "ledger_lost", "severity": "warning", "text": "the disk is full"}
     console = Console(width=100)

@@ -21,6 +21,7 @@ from tests.daemon.test_reporter import UP
 from tests.daemon.test_reporter import Desk as ReporterDesk
 
 if TYPE_CHECKING:
+    from edged.daemon.heat import Heat
     from edged.daemon.prefixes import PrefixKeeper
 
 
@@ -48,6 +49,7 @@ class Desk(ReporterDesk):
 
     def __init__(self, keeper: Keeper | None = None) -> None:
         super().__init__()
+        self.felt: list[tuple[object, float]] = []
         rooms = self.rooms
         self.notes = Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense)
         self.handling = Handling(
@@ -59,9 +61,15 @@ class Desk(ReporterDesk):
             notes=self.notes,
             meter=rooms.meter,
             reporter=self.reporter,
+            heat=cast("Heat", self),
             broker="b:1883",
             prefixes=None if keeper is None else cast("PrefixKeeper", keeper),
         )
+
+    def hear(self, item: object, now: float) -> list[effects.Effect]:
+        """The part of the room that keeps the board cool."""
+        self.felt.append((item, now))
+        return []
 
     def take(self, item: object) -> list[effects.Effect]:
         return self.handling.take(item, self.rooms.clock.monotonic())

@@ -28,6 +28,7 @@ class Desk:
     def __init__(self, pins: PanelConfig = ALL) -> None:
         self.rooms = rooms = Rooms()
         self.reading: Reading | NoReading = Reading(40.0)
+        self.free = True
         self.posted: list[object] = []
         self.factory = MockFactory(pin_class=MockPWMPin)
         self.opened = 0
@@ -38,6 +39,7 @@ class Desk:
             journal=rooms.journal,
             clock=rooms.clock,
             sense=lambda: self.reading,
+            free=lambda: self.free,
             post=self.posted.append,
         )
 
@@ -105,6 +107,13 @@ def test_a_pause_reaches_the_lamp() -> None:
     assert not desk.keeper._glance(0.0).paused
     desk.rooms.dispatcher.on(events.PauseSet(paused=True), 0.0)
     assert desk.keeper._glance(0.0).paused
+
+
+def test_heat_reaches_the_lamp() -> None:
+    desk = Desk()
+    assert not desk.keeper._glance(0.0).throttled
+    desk.free = False
+    assert desk.keeper._glance(0.0).throttled
 
 
 def test_the_lamp_is_looked_after_at_most_four_times_a_second_and_nothing_is_left_unshown() -> None:

@@ -11,6 +11,7 @@ from edged.serving.dispatcher import Dispatcher, Standing
 from edged.serving.state import Settings
 from edged.settings import Config, ServingConfig
 from edged.telemetry.meter import Meter
+from edged.telemetry.state import HeatView
 
 if TYPE_CHECKING:
     from edged.telemetry.state import State
@@ -49,7 +50,7 @@ def view(health: Health | None = None, **fields: Any) -> State:
         problems=(health or Health()).visible(1000.0),
         variant="pocket",
         streams=2,
-        temp_c=None,
+        heat=HeatView(),
         ram_headroom_mib=None,
         loading=False,
         uptime_s=61.4,

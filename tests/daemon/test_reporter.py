@@ -9,7 +9,7 @@ from edged.engine.frames import Load, Ready
 from edged.serving import events
 from edged.settings import TelemetryConfig
 from edged.telemetry.meter import Outcome
-from edged.telemetry.state import Info, Limits, ModelView, State
+from edged.telemetry.state import HeatView, Info, Limits, ModelView, State
 from tests.daemon.rooms import Rooms
 
 LIMITS = Limits(payload_bytes=1, max_tokens=1, capacity=1, per_client=1, reply_prefixes=())
@@ -37,6 +37,7 @@ class Desk:
 
     def __init__(self, *, model: ModelView | None = MODEL, watchdog_s: float | None = None) -> None:
         self.rooms = rooms = Rooms(watchdog_s)
+        self.heat = HeatView(temp_c=51.6)
         self.reporter = Reporter(
             dispatcher=rooms.dispatcher,
             health=rooms.health,
@@ -44,7 +45,7 @@ class Desk:
             journal=rooms.journal,
             meter=rooms.meter,
             notifier=rooms.notifier,
-            sense=rooms.sense,
+            heat=lambda: self.heat,
             headroom=lambda: 4096,
             session=rooms.session,
             settings=TelemetryConfig(),

@@ -91,6 +91,7 @@ class House:
         self.calibrations = 0
         self.quarantined: list[tuple[str, str, str]] = []
         self.rate: float | None = None
+        self.cool = True
         self.gate = asyncio.Event()
         # The changer's part.
         self.model = model("pocket")
@@ -107,6 +108,7 @@ class House:
                 Notes(self.rooms.journal, self.rooms.meter, self.rooms.health, self.rooms.sense),
                 self.rooms.clock,
                 lambda _: self.rate,
+                lambda: self.cool,
             ),
             post=self.items.put_nowait,
             wish=Wish(target_tps=8.0),
@@ -261,6 +263,10 @@ def test_nobody_is_kept_waiting_by_a_measurement() -> None:
         house.complete()
         house.after(IDLE_S / 2)
         assert house.timed == []
+        house.cool = False
+        house.after(IDLE_S * 2)
+        assert house.timed == [], "one would measure the heat"
+        house.cool = True
         house.after(IDLE_S)
         assert len(house.timed) == 1
         interrupted = Failed(key=KEY, code="interrupted", message="")

@@ -54,11 +54,12 @@ class DaemonProcess:
         config: Further configuration, joined section by section.
         watch_port: Where to watch the availability topic (default: `port`; give the
             broker's own port if `port` is a proxy's).
+        sysfs_root: Where it finds its sensors; None is this machine's own.
 
     Set `patient` to False before entering to go on without waiting for `online`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is what some test varies
         self,
         port: int,
         *,
@@ -66,6 +67,7 @@ class DaemonProcess:
         script: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
         watch_port: int | None = None,
+        sysfs_root: Path | None = None,
     ) -> None:
         self.node = node
         self.directory = Path(tempfile.mkdtemp(prefix="edged-daemon-"))
@@ -75,6 +77,7 @@ class DaemonProcess:
         self.config_file = self.directory / "config.yaml"
         self._script = script
         self._watch_port = watch_port or port
+        self._options = [] if sysfs_root is None else ["--sysfs-root", str(sysfs_root)]
         self.patient = True
         self._process: subprocess.Popen[bytes] | None = None
         self._children: list[psutil.Process] = []
@@ -118,7 +121,11 @@ class DaemonProcess:
     def start(self) -> None:
         with (self.directory / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "edged.cli", "run", "--config", str(self.config_file)],
+                [
+                    *(sys.executable, "-m", "edged.cli", "run"),
+                    *("--config", str(self.config_file)),
+                    *self._options,
+                ],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,

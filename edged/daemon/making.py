@@ -1,0 +1,102 @@
+"""Rooms made from the configuration, for the composition root."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edged.daemon.heat import Heat
+from edged.daemon.prefixes import PrefixKeeper
+from edged.engine.life import Timeouts
+from edged.engine.statestore import StateStore
+from edged.engine.supervisor import WORKER, Supervisor
+from edged.engine.supervisor import Settings as EngineSettings
+from edged.serving.state import Settings
+from edged.thermal.senses import Sensors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edged.clock import Clock
+    from edged.daemon.model import Model
+    from edged.daemon.notes import Notes
+    from edged.serving.dispatcher import Dispatcher
+    from edged.settings import Config
+    from edged.telemetry.meter import Meter
+
+    Post = Callable[[object], None]
+
+MIB = 1 << 20
+
+
+def serving_settings(config: Config) -> Settings:
+    """How much the dispatcher takes on."""
+    serving = config.serving
+    return Settings(
+        capacity=serving.capacity,
+        per_client=serving.client_share,
+        duplicate_window_s=serving.duplicate_window_s,
+    )
+
+
+def supervisor(
+    config: Config, model: Model | None, post: Post, clock: Clock, notes: Notes
+) -> Supervisor | None:
+    """What keeps the child; None without a model to load."""
+    if model is None:
+        return None
+    engine = config.engine
+    settings = EngineSettings(
+        argv=engine.command or WORKER,
+        timeouts=Timeouts(load_s=engine.load_timeout_s, stall_s=engine.stall_timeout_s),
+    )
+    return Supervisor(model.load, post, clock, settings, notes.engine_says)
+
+
+def prefix_keeper(  # noqa: PLR0913 - as the room itself
+    config: Config,
+    model: Model | None,
+    engine: Supervisor | None,
+    *,
+    folder: Path,
+    clock: Clock,
+    notes: Notes,
+    post: Post,
+) -> PrefixKeeper | None:
+    """What keeps prefixes, under `folder`; None without a model to read them with."""
+    if model is None or engine is None:
+        return None
+    return PrefixKeeper(
+        personas=config.personas,
+        model=(model.path, model.fingerprint),
+        engine=engine,
+        store=StateStore(folder, config.engine.disk_cache_mib * MIB, clock.wall),
+        clock=clock,
+        notes=notes,
+        post=post,
+    )
+
+
+def heat(  # noqa: PLR0913 - as the room itself
+    config: Config,
+    root: Path,
+    target: Callable[[], float],
+    *,
+    engine: Supervisor | None,
+    dispatcher: Dispatcher,
+    meter: Meter,
+    notes: Notes,
+    post: Post,
+) -> Heat:
+    """What keeps the board cool, by the sensors under `root`."""
+    return Heat(
+        look=Sensors(root).look,
+        settings=config.thermal,
+        idle_s=config.telemetry.idle_interval_s,
+        target=target,
+        engine=engine,
+        dispatcher=dispatcher,
+        meter=meter,
+        notes=notes,
+        post=post,
+    )
