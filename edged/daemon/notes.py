@@ -153,6 +153,10 @@ class Notes:
         name, reason = fetch_line(event)
         self._journal.write(kinds.MODEL_FETCHING, Fields(variant=name, reason=reason))
 
+    def header(self, said: str) -> None:
+        """What came of asking a hub for the header of a file."""
+        self._journal.write(kinds.MODEL_FETCHING, Fields(code="header", reason=said))
+
     def fetched(self, event: progress.Fetched | progress.FetchFailed, now: float) -> None:
         """A download came to its end, or an attempt did."""
         if isinstance(event, progress.Fetched):

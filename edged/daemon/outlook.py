@@ -14,7 +14,7 @@ from edged.models.tuning import rate
 from edged.models.variants import Variant  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
     from edged.clock import Clock
     from edged.daemon.notes import Notes
@@ -57,6 +57,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         local: The best one on this disk.
         model: `local`, opened.
         wanted: `best`, if it is not on this disk and may be fetched.
+        unread: Files that are not here, whose headers may be read now and might change the choice.
         need: Bytes of memory that `local` takes, if that is known.
         signs: How things stood when the look began, see `edged.models.signs`.
         ladder: The choice on this disk and those that are faster, ascending.
@@ -72,6 +73,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     local: str | None
     model: Model | None
     wanted: Variant | None = None
+    unread: tuple[Variant, ...] = ()
     need: int | None = None
     signs: Signs | None = None
     ladder: tuple[Rung, ...] = ()
@@ -113,6 +115,9 @@ class Survey(Protocol):
 
     def quarantine(self, file: str, variant: str, reason: str) -> None:
         """Put a file aside that must not be loaded again."""
+
+    def read_headers(self, variants: Sequence[Variant]) -> AsyncIterator[str]:
+        """Ask hubs for headers; says what came of each. In the event loop, as the next one."""
 
     async def calibrate(self, clock: Clock) -> None:
         """Time made-up models in a child of its own; this one runs in the event loop."""

@@ -7,6 +7,7 @@ event loop; what takes long is done in a thread, whose result comes back through
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,7 +23,7 @@ from edged.models.signs import Signs
 from edged.mqtt.packet import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from edged.daemon.changing import Changer
     from edged.daemon.outlook import Fetcher, Survey, World
@@ -34,7 +35,7 @@ KEY = frames.MEASURE + "serving"
 IDLE_S = 5.0  # nobody is kept waiting by a measurement that began right behind his answer
 DEATHS = 2  # at load: the second one was no accident
 PP, TG, REPEAT = 512, 128, 3  # llama-bench's own pp512 and tg128
-CALIBRATE_TRIES = 3  # a board where a child dies of it three times chooses by what is published
+MISTAKES = 3  # a board where a child dies of calibration three times chooses by what is published
 MAX_BARRED = 64  # more variants than that have no place in one house's life
 MEASURE_TRIES = 8  # interrupted by requests so often, it waits for the next look
 
@@ -88,8 +89,8 @@ class Selection:
         self._tries = 0
         self._again = False
         self._deaths = 0
-        self._calibrating: asyncio.Task[None] | None = None
-        self._calibrations = 0
+        self._aside: asyncio.Task[None] | None = None
+        self._mistakes: Counter[str] = Counter()
 
     @property
     def target_tps(self) -> float:
@@ -103,8 +104,8 @@ class Selection:
 
     def stop(self) -> None:
         """Give up what waits and what is being fetched; returns when the threads have ended."""
-        if self._calibrating is not None:
-            self._calibrating.cancel()
+        if self._aside is not None:
+            self._aside.cancel()
         if self._fetcher is not None:
             self._fetcher.close()
         self._thread.stop()
@@ -192,8 +193,8 @@ class Selection:
         standing = self._dispatcher.snapshot(now)
         if standing.running or standing.waiting:
             self._busy_at = now
-            if self._calibrating is not None:
-                self._calibrating.cancel()
+            if self._aside is not None:
+                self._aside.cancel()
         if self._lookout.due(self._wish, now, calm=self._up and not self._changer.busy):
             self._tries = 0
         self._hold_target(now)
@@ -214,7 +215,7 @@ class Selection:
 
     def _step(self, now: float) -> list[Effect]:
         view = self._view
-        if view is None or self._changer.busy or self._timing or self._calibrating:
+        if view is None or self._changer.busy or self._timing or self._aside:
             return []
         match steps.next_step(self._situation(view)):
             case steps.Swap() if view.model is not None:
@@ -224,7 +225,9 @@ class Selection:
             case steps.MeasureServing() if self._idle(now):
                 self._measure()
             case steps.Calibrate() if self._idle(now):
-                self._calibrate()
+                self._beside("calibration", self._calibrate)
+            case steps.ReadHeaders() if self._idle(now):
+                self._beside("headers", self._read_headers)
             case steps.Fetch() if view.wanted is not None:
                 self._fetch(view.wanted, view)
             case steps.StopFetching():
@@ -238,9 +241,10 @@ class Selection:
             local=view.local,
             best=view.best,
             measured=self._tries >= MEASURE_TRIES or (serving in view.measured and not self._again),
-            calibrated=view.calibrated or self._calibrations >= CALIBRATE_TRIES,
+            calibrated=view.calibrated or self._given_up("calibration"),
             fetching=self._fetching,
             may_fetch=view.wanted is not None,
+            unread=bool(view.unread) and not self._given_up("headers"),
         )
 
     # Fetching.
@@ -302,21 +306,33 @@ class Selection:
             frames.Measure(key=KEY, pp=min(PP, room), tg=min(TG, room), repeat=REPEAT)
         )
 
-    def _calibrate(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._calibration(), name="calibration")
-        self._calibrating = task
+    def _beside(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin what is done while nobody asks, and is given up when somebody does."""
+        task = asyncio.get_running_loop().create_task(self._do(name, work), name=name)
+        self._aside = task
 
-    async def _calibration(self) -> None:
+    async def _do(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self._survey.calibrate(self._clock)
+            await work()
         except asyncio.CancelledError:
             raise  # somebody asks; it begins anew when nobody does
         except Exception as error:  # noqa: BLE001 - told; a board can serve without it
-            self._calibrations += 1
-            self._notes.mistake("calibration", error)
+            self._mistakes[name] += 1
+            self._notes.mistake(name, error)
         finally:
-            self._calibrating = None
+            self._aside = None
         self._see()
+
+    def _given_up(self, name: str) -> bool:
+        return self._mistakes[name] >= MISTAKES
+
+    async def _calibrate(self) -> None:
+        await self._survey.calibrate(self._clock)
+
+    async def _read_headers(self) -> None:
+        if self._view is not None:
+            async for said in self._survey.read_headers(self._view.unread):
+                self._notes.header(said)
 
     def _measured(self, frame: frames.Measured) -> None:
         self._timing = False

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edged.daemon.calibrate import calibrate, plan_for
+from edged.daemon.choicetext import ladder, sentence, told
 from edged.daemon.model import open_model
-from edged.daemon.outlook import Rung, View, Wish
+from edged.daemon.outlook import View, Wish
 from edged.daemon.selection import Selection
 from edged.engine import build
 from edged.errors import StorageError
@@ -27,13 +28,15 @@ from edged.models.inventory import ENDING, MAX_FILES, MAX_MODELS, OWN_FILES, rea
 from edged.models.known import load_figures
 from edged.models.listing import listing
 from edged.models.records import Quarantined
+from edged.models.scout import Scout
 from edged.models.signs import Signs
 from edged.models.store import Store
 from edged.models.survey import budget_of, models_directory, survey
+from edged.models.unread import unread
 from edged.password import read_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from edged.clock import Clock
     from edged.daemon.changing import Changer
@@ -45,11 +48,11 @@ if TYPE_CHECKING:
     from edged.models.figures import Measurement
     from edged.models.fingerprint import Fingerprint
     from edged.models.gather import Seen
+    from edged.models.gguf import Header
     from edged.models.inventory import Inventory
     from edged.models.variants import Variant
-    from edged.settings import Config, DownloadConfig
+    from edged.settings import Config
 
-GB = 10**9
 KIB = 1 << 10
 MAX_STATUS_BYTES = 65_536  # of /proc/PID/status, which has some 60 lines
 _ANONYMOUS = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
@@ -63,16 +66,24 @@ class Surveyor:
         state_dir: Where measurements are, and models unless the configuration says otherwise.
         roots: Of this machine; a test has a recorded one.
         catalogues: Folder of the owner's catalogue files.
+        scout: Knows headers of files that are not here; None knows none.
     """
 
     def __init__(
-        self, config: Config, state_dir: Path, roots: Roots | None = None, *, catalogues: Path
+        self,
+        config: Config,
+        state_dir: Path,
+        roots: Roots | None = None,
+        *,
+        catalogues: Path,
+        scout: Scout | None = None,
     ) -> None:
         self._config = config
         self._state_dir = state_dir
         self.folder = models_directory(config, state_dir)
         self._roots = roots or Roots(models=self.folder)
         self._catalogues = catalogues
+        self._scout = scout
         self._known: dict[Path, Fingerprint] = {}
 
     @cached_property
@@ -97,12 +108,15 @@ class Surveyor:
         figures = load_figures(self._state_dir, board)
         marks = {mark.variant: mark.reason for mark in Store(self.folder).quarantined()}
         engine = msgspec.structs.replace(self._config.engine, target_tps=wish.target_tps)
+        catalogue = read_catalogue(self._catalogues)
+        headers = {} if self._scout is None else self._scout.known(catalogue)
         found = survey(
             msgspec.structs.replace(self._config, engine=engine),
             facts,
-            read_catalogue(self._catalogues),
+            catalogue,
             self.folder,
             figures,
+            headers=headers,
             held=self._held(pid),
             quarantined=marks | dict(wish.barred),
             pinned=wish.pinned,
@@ -118,6 +132,7 @@ class Surveyor:
             model=self._open(local, inventory, seen),
             ladder=rungs,
             wanted=self._wanted(choice, inventory),
+            unread=self._unread(choice, headers) if figures.calibration is not None else (),
             need=_need(choice.verdict(local)),
             signs=signs,
             options=tuple(each for each in found.selectable if self._can_be_had(each, inventory)),
@@ -173,6 +188,15 @@ class Surveyor:
             facts, board, self._state_dir, clock, planned=plan, tell=lambda *_: None
         )
         save_calibration(self._state_dir, found)
+
+    def _unread(self, choice: Choice, headers: dict[str, Header]) -> tuple[Variant, ...]:
+        return () if self._scout is None else self._scout.due(unread(choice, headers))
+
+    async def read_headers(self, variants: Sequence[Variant]) -> AsyncIterator[str]:
+        """Ask hubs for headers; yields what came of each."""
+        if self._scout is not None:
+            async for said in self._scout.read(variants):
+                yield said
 
     def _held(self, pid: int | None) -> int:
         """Bytes that a process has for itself; pages of files are counted as available already."""
@@ -242,26 +266,28 @@ def selection(  # noqa: PLR0913 - the composition root hands over every room
     """What chooses on this machine; None where the owner named a file."""
     if config.model.path is not None:
         return None
+    outside = attempts.World(
+        store=Store(models_directory(config, state_dir)),
+        config=config.model.download,
+        token=read_token(config.model.download.token_file),
+        clock=world.clock,
+    )
     catalogues = Path(config.model.catalogue_dir or OWN_FILES)
-    surveyor = Surveyor(config, state_dir, catalogues=catalogues)
+    scout = Scout(outside, state_dir)
+    surveyor = Surveyor(config, state_dir, catalogues=catalogues, scout=scout)
     return Selection(
         survey=surveyor,
         changer=changer,
         engine=engine,
-        open_fetcher=lambda: _fetcher(config.model.download, surveyor.folder, world, post),
+        open_fetcher=lambda: _fetcher(outside, post),
         world=world,
         post=post,
         wish=Wish(target_tps=config.engine.target_tps),
     )
 
 
-def _fetcher(
-    config: DownloadConfig, folder: Path, world: World, post: Callable[[object], None]
-) -> Fetcher:
+def _fetcher(outside: attempts.World, post: Callable[[object], None]) -> Fetcher:
     """Downloads into the models directory; its events come to the event loop that runs now."""
-    outside = attempts.World(
-        store=Store(folder), config=config, token=read_token(config.token_file), clock=world.clock
-    )
 
     def tell(event: object) -> None:
         loop.call_soon_threadsafe(post, event)
@@ -273,71 +299,3 @@ def _fetcher(
 def _need(verdict: Verdict | None) -> int | None:
     need = None if verdict is None else verdict.candidate.need
     return None if need is None else need.total
-
-
-def ladder(choice: Choice) -> tuple[Rung, ...]:
-    """What serves and what is on this disk to step down to, ever faster."""
-    rungs: list[Rung] = []
-    for name in (choice.serves, *choice.ladder):
-        verdict = choice.verdict(name)
-        if name is None or verdict is None or verdict.speed is None:
-            continue
-        faster = not rungs or verdict.speed.tps > rungs[-1].tps
-        # The pocket model holds any target, and is no help to anyone who had a better one.
-        useful = not rungs or not verdict.candidate.family.fallback
-        if verdict.candidate.on_disk and faster and useful:
-            rungs.append(Rung(name, verdict.speed.tps))
-    return tuple(rungs)
-
-
-def told(choice: Choice, pinned: str | None) -> dict[str, object]:
-    """The retained topic `selection`: what serves, what would be best, and why not the others.
-
-    Args:
-        choice: What came of a look.
-        pinned: The variant that the owner named, if any.
-    """
-    return {
-        "status": choice.status,
-        "pinned": pinned,
-        "target_tps": choice.target,
-        "context": choice.context,
-        "chosen": choice.chosen,
-        "serves": choice.serves,
-        "sentence": sentence(choice),
-        "have_bytes": choice.budget.have,
-        "limit": choice.budget.limit,
-        "candidates": [_told(verdict) for verdict in choice.verdicts],
-    }
-
-
-def sentence(choice: Choice) -> str:
-    """The choice in words."""
-    verdict = choice.verdict(choice.chosen)
-    if verdict is not None:
-        return f"{choice.chosen}: {verdict.reason}"
-    have = f"{choice.budget.have / GB:.2f} GB may be used"
-    needs = [each.candidate.need.total for each in choice.verdicts if each.candidate.need]
-    least = f", the least need is {min(needs) / GB:.2f} GB" if needs else ""
-    return f"no variant can be chosen: {have}{least}"
-
-
-def _told(verdict: Verdict) -> dict[str, object]:
-    candidate = verdict.candidate
-    variant, quality = candidate.variant, candidate.variant.quality
-    return {
-        "id": variant.id,
-        "family": candidate.family.id,
-        "on_disk": candidate.on_disk,
-        "rule": verdict.rule,
-        "reason": verdict.reason,
-        "need_bytes": None if candidate.need is None else candidate.need.total,
-        "need_from": candidate.need_from,
-        "speeds": [
-            {"tps": round(speed.tps, 2), "source": speed.source, "said": speed.said}
-            for speed in verdict.speeds
-        ],
-        "quality": None if quality is None else quality.percent,
-        "quality_source": None if quality is None else quality.source,
-        "bpw": variant.bpw,
-    }

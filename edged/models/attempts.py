@@ -70,6 +70,16 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             sync_bytes=self.sync_bytes,
         )
 
+    def hub(self) -> Hub:
+        """A client for the endpoint, its mirrors and plain addresses."""
+        return Hub(
+            self.config,
+            token=self.token,
+            limits=self.limits,
+            clock=self.clock,
+            ca_file=self.ca_file,
+        )
+
     def local_minute(self) -> int:
         """Minutes since midnight by the clock on the wall."""
         if self.minute is not None:
@@ -115,16 +125,8 @@ class _Attempts:
         self._bad = 0
 
     async def run(self) -> Fetched | FetchFailed:
-        world = self._world
         try:
-            hub = Hub(
-                world.config,
-                token=world.token,
-                limits=world.limits,
-                clock=world.clock,
-                ca_file=world.ca_file,
-            )
-            async with hub:
+            async with self._world.hub() as hub:
                 return await self._with(hub)
         except FetchError as error:
             return self._failed(error, None)

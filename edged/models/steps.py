@@ -18,6 +18,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         calibrated: This board was calibrated with this build.
         fetching: What is being downloaded.
         may_fetch: Downloads are allowed, and `best` can be had from somewhere.
+        unread: There are files whose headers may be read now and might change the choice.
     """
 
     serving: str
@@ -27,6 +28,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     calibrated: bool
     fetching: str | None = None
     may_fetch: bool = False
+    unread: bool = False
 
 
 class Swap(msgspec.Struct, frozen=True):
@@ -53,19 +55,23 @@ class Calibrate(msgspec.Struct, frozen=True):
     """Time made-up models while nobody asks."""
 
 
+class ReadHeaders(msgspec.Struct, frozen=True):
+    """Ask hubs for the headers of a few files while nobody asks us."""
+
+
 class Rest(msgspec.Struct, frozen=True):
     """All is as it should be, as far as it can be."""
 
 
-Step: TypeAlias = Swap | Fetch | StopFetching | MeasureServing | Calibrate | Rest
+Step: TypeAlias = Swap | Fetch | StopFetching | MeasureServing | Calibrate | ReadHeaders | Rest
 
 
 def next_step(now: Situation) -> Step:
     """The one step that is worth most now.
 
     What is on the disk serves first; it is timed before the board is calibrated, because that
-    proves a choice while calibrating only predicts one; and only a choice among predictions is
-    worth a download of gigabytes.
+    proves a choice while calibrating only predicts one; headers are what predictions are made
+    from; and only a choice among predictions is worth a download of gigabytes.
     """
     if now.local is not None and now.local != now.serving:
         return Swap(now.local)
@@ -73,6 +79,8 @@ def next_step(now: Situation) -> Step:
         return MeasureServing()
     if not now.calibrated:
         return Calibrate()
+    if now.unread and now.fetching is None:
+        return ReadHeaders()
     wanted = now.best if now.best not in {now.local, None} and now.may_fetch else None
     if wanted is not None:
         return Rest() if wanted == now.fetching else Fetch(wanted)

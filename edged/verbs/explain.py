@@ -39,6 +39,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--catalog", type=Path, metavar="FILE", action="append", help="one more file, at the end"
     )
+    parser.add_argument(
+        "--headers", action="store_true", help="ask hubs for headers of files that are not here"
+    )
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="instead of the configured")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.set_defaults(verb=run)
@@ -66,14 +69,19 @@ def explained(args: argparse.Namespace) -> Survey:
     """
     from edged.cli import load_config  # noqa: PLC0415 - see run
     from edged.engine.build import build_id  # noqa: PLC0415
+    from edged.errors import ConfigError  # noqa: PLC0415
     from edged.models.device import Roots, probe  # noqa: PLC0415
+    from edged.models.headershelf import Shelf  # noqa: PLC0415
     from edged.models.inventory import owners_catalogue, read_catalogue  # noqa: PLC0415
     from edged.models.known import Figures, load_figures  # noqa: PLC0415
     from edged.models.survey import models_directory, survey  # noqa: PLC0415
+    from edged.verbs.headers import scout_of, with_headers  # noqa: PLC0415
 
     config = _changed(load_config(args.config), args)
     extra = args.catalog or []
     if args.device is not None:
+        if args.headers:
+            raise ConfigError(["command line: --headers is for this machine, and not for --device"])
         catalogue = read_catalogue(None, extra)
         return survey(config, _recorded(args.device), catalogue, None, Figures())
     state = args.state_dir or _state_dir(config)
@@ -81,13 +89,13 @@ def explained(args: argparse.Namespace) -> Survey:
     facts = probe(Roots(models=folder))
     board = facts.fingerprint(build_id(os.environ) or "unknown")
     figures = Figures() if args.published else load_figures(state, board)
-    return survey(
-        config,
-        facts,
-        owners_catalogue(config.model, extra),
-        folder,
-        figures,
-    )
+    catalogue = owners_catalogue(config.model, extra)
+
+    def choose() -> Survey:
+        headers = Shelf(state).of(catalogue)
+        return survey(config, facts, catalogue, folder, figures, headers=headers)
+
+    return with_headers(scout_of(config, folder, state), choose) if args.headers else choose()
 
 
 def _recorded(tree: Path) -> DeviceFacts:

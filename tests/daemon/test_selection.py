@@ -24,7 +24,7 @@ from tests.engine.harness import POCKET
 from tests.serving.make import completed, request
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine
+    from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 
     from edged.daemon.changing import Changer
     from edged.daemon.model import Model
@@ -89,6 +89,7 @@ class House:
         self.standing = Signs(have=100)
         self.checks = 0
         self.calibrations = 0
+        self.read: list[list[str]] = []
         self.quarantined: list[tuple[str, str, str]] = []
         self.rate: float | None = None
         self.cool = True
@@ -144,6 +145,14 @@ class House:
     def quarantine(self, file: str, variant: str, reason: str) -> None:
         self.quarantined.append((file, variant, reason))
 
+    async def read_headers(self, variants: Sequence[Variant]) -> AsyncIterator[str]:
+        self.read.append([variant.id for variant in variants])
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        for variant in variants:
+            yield f"{variant.id}: its header is known"
+
     async def calibrate(self, _clock: object) -> None:
         self.calibrations += 1
         await self.gate.wait()
@@ -186,6 +195,10 @@ class House:
         self.selection.start()
         await self.seen()
         self.selection.hear(UP, self.rooms.clock.monotonic())
+
+    async def settled(self) -> None:
+        """What was cancelled has ended."""
+        await asyncio.sleep(0.01)
 
     async def until(self, word: str, rung: int) -> None:
         """Let time pass, half a minute at a time, until the journal says so."""
@@ -536,6 +549,58 @@ def test_a_request_ends_calibrating_and_idleness_begins_it_anew() -> None:
         assert house.calibrations == 2
         house.selection.stop()
         await asyncio.sleep(0)
+
+    play(scene())
+
+
+def far(name: str) -> Variant:
+    return Variant(id=name, family="f", file=f"{name}.gguf", repo="owner/name")
+
+
+def test_headers_are_read_while_nobody_asks_before_anything_is_fetched() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views |= {"best": "big", "wanted": far("big"), "unread": (far("far"),)}
+        house.views["measured"] = frozenset({"pocket"})
+        await house.started()
+        assert (house.read, house.fetcher.asked) == ([], [])
+        house.after(IDLE_S)
+        await asyncio.sleep(0.01)
+        assert (house.read, house.fetcher.asked) == ([["far"]], [])
+        house.arrive()
+        house.after(IDLE_S)
+        await house.settled()
+        assert not any("code=header" in line for line in house.rooms.lines)
+        house.complete()
+        house.gate.set()
+        house.after(IDLE_S * 2)
+        house.views["unread"] = ()
+        await house.seen()
+        assert house.read == [["far"], ["far"]]
+        assert any("far: its header is known" in line for line in house.rooms.lines)
+        assert [asked[0] for asked in house.fetcher.asked] == ["big"]
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_mistakes_with_headers_do_not_keep_a_model_away_for_ever() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views |= {"best": "big", "wanted": far("big"), "unread": (far("far"),)}
+        house.views["measured"] = frozenset({"pocket"})
+        await house.started()
+        house.gate.set()
+        for _ in range(6):
+            house.error = RuntimeError("secret")
+            house.after(IDLE_S)
+            await asyncio.sleep(0.01)
+            house.error = None
+            while not house.items.empty():
+                await house.taken()
+        assert len(house.read) == 3
+        assert [asked[0] for asked in house.fetcher.asked] == ["big"]
+        house.selection.stop()
 
     play(scene())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -9,20 +10,29 @@ import msgspec
 
 from edged.daemon.outlook import Wish
 from edged.daemon.survey import Surveyor
+from edged.models.calibrationfile import save_calibration
 from edged.models.device import Roots
 from edged.models.figures import Measurement
+from edged.models.scout import Scout
 from edged.settings import Config, ModelConfig
 from tests.models.boards import BOARDS
+from tests.models.hubrig import FILE, MODEL, hub, world
+from tests.models.test_predict import known
 from tests.rig.daemon import POCKET
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from edged.models.variants import Variant
 
 TARGET = Wish(target_tps=8.0)
 SEED = "Qwen3-30B-A3B-Instruct-2507-Q3_K_S-2.70bpw"
 
 
-def surveyor(folder: Path, board: str = "pi5-16gb", **model: Any) -> Surveyor:
+def surveyor(
+    folder: Path, board: str = "pi5-16gb", scout: Scout | None = None, **model: Any
+) -> Surveyor:
     """One for a recorded board; files are looked for in `folder`."""
     (folder / "models").mkdir(exist_ok=True)
     tree = folder / "board"
@@ -30,7 +40,7 @@ def surveyor(folder: Path, board: str = "pi5-16gb", **model: Any) -> Surveyor:
         shutil.copytree(BOARDS / board, tree)
     config = Config(model=ModelConfig(directory=str(folder / "models"), **model))
     roots = Roots(tree, folder / "models", live=False)
-    return Surveyor(config, folder, roots, catalogues=folder / "catalog.d")
+    return Surveyor(config, folder, roots, catalogues=folder / "catalog.d", scout=scout)
 
 
 def rules(view: Any) -> dict[str, str]:
@@ -155,6 +165,52 @@ def test_a_cap_that_nothing_fits_is_told_with_numbers(tmp_path: Path) -> None:
     view = surveyor(tmp_path, memory_mib=16).look(TARGET)
     assert (view.best, view.local) == (None, "pocket")
     assert "0.02 GB may be used, the least need is 0." in view.sentence
+
+
+FAR = f"""
+order: [far]
+families:
+  - id: far
+    name: Far
+    parameters: 1000
+    repo: owner/name
+    variants: [{{file: {FILE}, bpw: 4.5, kind: KQ}}]
+"""
+
+
+def test_a_header_from_afar_makes_a_prediction_and_that_a_download(tmp_path: Path) -> None:
+    (tmp_path / "catalog.d").mkdir()
+    (tmp_path / "catalog.d" / "far.yaml").write_text(FAR)
+    with hub() as rig:
+        scout = Scout(world(rig, tmp_path / "models"), tmp_path)
+        here = surveyor(tmp_path, "pc", scout=scout)
+        blind = here.look(TARGET)
+        assert (blind.best, blind.unread) == ("tiny-Q4_K", ())
+        assert blind.wanted is None
+        save_calibration(tmp_path, known(board=blind.board))
+        first = here.look(TARGET)
+        assert first.unread[0].id == "tiny-Q4_K"
+        assert asyncio.run(read(here, first.unread[:1]))
+        assert rig.sent < len(MODEL)
+    second = here.look(TARGET)
+    assert "tiny-Q4_K" not in {variant.id for variant in second.unread}
+    (told,) = [
+        each
+        for each in msgspec.json.decode(second.payload)["candidates"]
+        if each["id"] == "tiny-Q4_K"
+    ]
+    assert told["need_from"] == "header"
+    assert [speed["source"] for speed in told["speeds"]] == ["predicted"]
+    assert second.best == "tiny-Q4_K"
+    assert second.wanted is not None
+
+
+async def read(here: Surveyor, variants: Sequence[Variant]) -> list[str]:
+    return [said async for said in here.read_headers(variants)]
+
+
+def test_without_a_scout_nothing_is_read(tmp_path: Path) -> None:
+    assert asyncio.run(read(surveyor(tmp_path), ())) == []
 
 
 def test_what_was_put_aside_stays_aside_after_a_restart(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from edged.models.steps import (
     Calibrate,
     Fetch,
     MeasureServing,
+    ReadHeaders,
     Rest,
     Situation,
     Step,
@@ -30,6 +31,10 @@ SETTLED = Situation(
         ({"calibrated": False, "best": "c"}, Calibrate()),
         ({"best": "c"}, Fetch("c")),
         ({"best": "c", "fetching": "b"}, Fetch("c")),
+        ({"calibrated": False, "unread": True}, Calibrate()),
+        ({"best": "c", "unread": True}, ReadHeaders()),
+        ({"unread": True}, ReadHeaders()),
+        ({"best": "c", "unread": True, "fetching": "c"}, Rest()),
         ({"best": "c", "fetching": "c"}, Rest()),
         ({"best": "c", "may_fetch": False}, Rest()),
         ({"fetching": "c"}, StopFetching()),
@@ -45,7 +50,13 @@ def test_one_step_after_the_other(changes: dict[str, object], step: Step) -> Non
 def test_every_way_ends_in_rest() -> None:
     """Whoever does what he is told comes to an end."""
     now = msgspec.structs.replace(
-        SETTLED, serving="pocket", local="a", best="c", measured=False, calibrated=False
+        SETTLED,
+        serving="pocket",
+        local="a",
+        best="c",
+        measured=False,
+        calibrated=False,
+        unread=True,
     )
     steps: list[Step] = []
     while not isinstance(step := next_step(now), Rest):
@@ -57,12 +68,15 @@ def test_every_way_ends_in_rest() -> None:
                 now = msgspec.structs.replace(now, measured=True)
             case Calibrate():
                 now = msgspec.structs.replace(now, calibrated=True)
+            case ReadHeaders():
+                now = msgspec.structs.replace(now, unread=False)
             case Fetch(variant):
                 now = msgspec.structs.replace(now, local=variant)
     assert steps == [
         Swap("a"),
         MeasureServing(),
         Calibrate(),
+        ReadHeaders(),
         Fetch("c"),
         Swap("c"),
         MeasureServing(),

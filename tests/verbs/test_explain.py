@@ -10,13 +10,16 @@ from rich.console import Console
 
 from edged import cli
 from edged.config import Config
+from edged.models.calibrationfile import save_calibration
 from edged.models.figurestore import save_measured
 from edged.models.fingerprint import fingerprint
 from edged.models.inventory import DATA
 from edged.models.local import check_file
 from edged.verbs import explain
 from tests.models.boards import BOARDS
+from tests.models.hubrig import MODEL, hub
 from tests.models.rawgguf import build
+from tests.models.test_predict import known
 from tests.models.test_replays import BIG
 from tests.models.values import measurement
 
@@ -106,6 +109,47 @@ def test_this_machine_goes_by_what_was_measured_here(
     published = run(capsys, *state, "--published")
     assert published["status"] == "degraded"
     assert not (tmp_path / "home").exists()
+
+
+FAR = """
+order: [far]
+families:
+  - {id: far, name: Far, repo: owner/name, variants: [{file: tiny-Q4_K.gguf, kind: KQ}]}
+"""
+
+
+def test_headers_are_asked_for_once_and_used_from_then_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "far.yaml").write_text(FAR)
+    config = tmp_path / "edged.yaml"
+    options = ("--state-dir", str(tmp_path / "state"), "--config", str(config), "--memory", "600")
+    board = own_board(capsys, tmp_path / "state" / "models")
+    save_calibration(tmp_path / "state", known(board=board))
+    with hub() as rig:
+        download = f"download: {{endpoint: '{rig.endpoint}'}}"
+        config.write_text(f"model: {{catalogue_dir: {tmp_path / 'own'}, {download}}}\n")
+        before = run(capsys, *options, code=1)
+        assert (before["chosen"], rig.seen) == (None, [])
+        assert cli.main(["explain", "--json", "--headers", *options]) == 0
+        out, err = capsys.readouterr()
+        assert "edged: tiny-Q4_K: its header is known" in err
+        assert msgspec.json.decode(out)["chosen"] == "tiny-Q4_K"
+        assert rig.sent < len(MODEL)
+    assert run(capsys, *options)["chosen"] == "tiny-Q4_K"
+
+
+def test_headers_are_not_asked_for_where_that_makes_no_sense(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["explain", "--headers", "--device", PI]) == cli.USAGE
+    assert "--headers is for this machine" in capsys.readouterr().err
+    config = tmp_path / "edged.yaml"
+    config.write_text("model: {download: {enabled: false}}\n")
+    state = str(tmp_path / "state")
+    cli.main(["explain", "--headers", "--config", str(config), "--state-dir", state])
+    assert "no headers are read: model.download.enabled is false" in capsys.readouterr().err
 
 
 def test_where_the_state_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
