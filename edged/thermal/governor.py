@@ -22,13 +22,18 @@ from edged.thermal.pace import Admit, Pace, Sample, Throttle
 from edged.thermal.smooth import Smooth
 from edged.thermal.trips import Trips
 
-UNDER_HOT_C = 1.0  # aim so far below the hot trip point: noise shall not reach it
+UNDER_HOT_C = 0.5  # aim so far below the hot trip point: noise shall not reach it
 LOOK_S = 60.0  # how far ahead; a bare board takes a minute from warm to throttled
-JUMP_S = 10.0  # the die answers a new load in seconds, long before the board does
-# What a core more adds within these times, in C, until the model knows and whatever it then says:
-# a bare Pi 5 gains 16 C in ten seconds and 30 C in a minute of four cores.
-MINUTE_C = (4.0, 12.0)
-JUMP_C = 4.0
+JUMP_S = 10.0  # the die answers a new load within seconds, long before the board does
+# What a core more adds within these times, in C, until the model knows. What it then says is held
+# between these: a Pi 5 with a cooler and a bare one, with room to both sides.
+MINUTE_C, MINUTE_RANGE = 8.0, (4.0, 12.0)
+JUMP_C, JUMP_RANGE = 5.0, (3.0, 6.0)
+# A board is two masses and the model has one: of the die's own jump it sees two thirds.
+JUMP_FACTOR = 1.5
+# An engine that uses this share of what it may is held back by it, and may be given more than it
+# uses; one that does not shall not save up for the next prompt.
+HELD_BACK = 0.85
 LEAST_CORES = 0.1  # what runs goes on, however slowly
 # Cores a second: hotter, all four are gone within ten seconds; cooler, they are back in a minute.
 DOWN, UP = 0.5, 0.05
@@ -108,21 +113,27 @@ def _look(state: State, rules: Rules, sample: Sample, dt: float, now: float) -> 
         admit=trips.admit(rules.trips, celsius, state.admit),
     )
     cores = _cores(state, rules)
-    moved = _moved(cores, _goal(state, rules, min(cores, sample.busy), celsius), dt, rules)
+    base = cores if sample.busy >= HELD_BACK * cores else sample.busy
+    moved = _moved(cores, _goal(state, rules, base, celsius), dt, rules)
     # Learned last: the pace at a hotter reading is then never faster, whatever is learned from it.
     model = heatmodel.observe(state.model, celsius, sample.busy, now)
     return replace(state, cores=moved, model=model)
 
 
-def _goal(state: State, rules: Rules, busy: float, celsius: float) -> float:
+def _goal(state: State, rules: Rules, base: float, celsius: float) -> float:
     """Cores at work with which the aim is met and not passed, from those that are now."""
     left = rules.trips.hot_c - UNDER_HOT_C - celsius
-    goal = busy + left / JUMP_C
+    model = state.model
+    jump = _within(JUMP_FACTOR * model.per_core(JUMP_S), JUMP_RANGE) if model.known else JUMP_C
+    goal = base + left / jump
     if state.warm:
-        low, high = MINUTE_C
-        per_core = min(high, max(low, state.model.per_core(LOOK_S)))
-        goal = min(goal, busy + (left - LOOK_S * state.smooth.slope) / per_core)
+        minute = _within(model.per_core(LOOK_S), MINUTE_RANGE) if model.known else MINUTE_C
+        goal = min(goal, base + (left - LOOK_S * state.smooth.slope) / minute)
     return goal
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(bounds[1], max(bounds[0], value))
 
 
 def _moved(cores: float, goal: float, dt: float, rules: Rules) -> float:

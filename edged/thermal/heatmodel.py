@@ -16,12 +16,13 @@ from msgspec.structs import replace
 
 from edged.thermal.leastsquares import Fit, Vector, learn, unsure
 
-STEP_S = 5.0  # seconds between samples of the fit: shorter ones are all sensor steps
-LONGEST_S = 30.0  # a gap longer than this says nothing of what was between
-MEMORY_S = 300.0  # seconds after which a sample weighs a third
-LEAST_CORES = 0.3  # a change of load, or
-LEAST_C = 0.5  # of temperature since the last sample of the fit that teaches something
-ENOUGH = 8  # samples before the fit is believed
+SHORTEST_S = 5.0  # a sample shorter than this is all sensor steps
+SAMPLE_S = 20.0  # and it ends after so long, or when the temperature moved
+MOVED_C = 1.0  # by two steps of the sensor
+MOVED_CORES = 0.5  # a load that changed by so much since the last lesson is a lesson too
+LONGEST_S = 60.0  # a gap longer than this says nothing of what was between
+MEMORY_S = 150.0  # of lessons, after which one weighs a third
+ENOUGH = 6  # samples before the fit is believed
 # What is not known yet may be wrong by 0.05, a whole bare board; ten seconds of smoothed readings
 # by 0.02 C a second. Variances count in those of a sample.
 UNSURE = (0.05 / 0.02) ** 2
@@ -29,6 +30,7 @@ UNSURE = (0.05 / 0.02) ** 2
 # a core heats by less than 1.5 C a second and by more than a thousandth.
 LOSS = (1 / 3600, 1 / 5)
 GAIN = (0.001, 1.5)
+REST_C = (0.0, 95.0)  # and no room it rests in is colder or hotter than these make it
 ORIGIN_C, SCALE_C = 60.0, 10.0  # temperatures of the fit are centred, which keeps it well posed
 # Before anything is learned: a board without a cooler, resting at 52 C, at which one core adds
 # 12 C in three minutes. Cooler boards are found to be so within a minute or two.
@@ -42,18 +44,20 @@ class HeatModel(msgspec.Struct, frozen=True, kw_only=True):
         fit: C a second at `ORIGIN_C` without load; what of it is lost per `SCALE_C` of
             temperature; what a core at work adds.
         samples: Learned from.
-        at: When the last sample was; None before the first.
-        celsius: What it was.
-        cores: Cores at work since then, mean.
-        taught: Temperature and cores of the last sample that taught something.
+        since: When the present sample began; None before the first.
+        celsius: What it was then.
+        core_s: Cores at work since then, times seconds.
+        at: Until when that is counted.
+        taught: Cores of the last sample that taught something.
     """
 
     fit: Fit = unsure(PRIOR, UNSURE)
     samples: int = 0
-    at: float | None = None
+    since: float | None = None
     celsius: float = 0.0
-    cores: float = 0.0
-    taught: tuple[float, float] = (0.0, 0.0)
+    core_s: float = 0.0
+    at: float = 0.0
+    taught: float = 0.0
 
     @property
     def known(self) -> bool:
@@ -82,21 +86,19 @@ class HeatModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def observe(model: HeatModel, celsius: float, cores: float, now: float) -> HeatModel:
-    """Take a moment in which `cores` were at work at `celsius`; few of them are learned from."""
-    if model.at is None:
-        return replace(model, at=now, celsius=celsius, cores=cores, taught=(celsius, cores))
-    mean = model.cores + 0.5 * (cores - model.cores)
-    dt = now - model.at
-    if dt < STEP_S:
-        return replace(model, cores=mean)
-    if dt <= LONGEST_S and _teaches(model, celsius, mean):
+    """Take a moment at `celsius`; `cores` were at work since the one before."""
+    since = model.since
+    if since is None or now - model.at > LONGEST_S:
+        return replace(model, since=now, celsius=celsius, core_s=0.0, at=now)
+    model = replace(model, core_s=model.core_s + cores * (now - model.at), at=now)
+    dt = now - since
+    moved = abs(celsius - model.celsius) >= MOVED_C
+    if dt < (SHORTEST_S if moved else SAMPLE_S):
+        return model
+    mean = model.core_s / dt
+    if moved or abs(mean - model.taught) >= MOVED_CORES:
         model = _learn(model, celsius, mean, dt)
-    return replace(model, at=now, celsius=celsius, cores=cores)
-
-
-def _teaches(model: HeatModel, celsius: float, cores: float) -> bool:
-    then_c, then_cores = model.taught
-    return abs(cores - then_cores) >= LEAST_CORES or abs(celsius - then_c) >= LEAST_C
+    return replace(model, since=now, celsius=celsius, core_s=0.0)
 
 
 def _learn(model: HeatModel, celsius: float, cores: float, dt: float) -> HeatModel:
@@ -112,15 +114,17 @@ def _learn(model: HeatModel, celsius: float, cores: float, dt: float) -> HeatMod
         model,
         fit=replace(fit, theta=_physical(fit.theta)),
         samples=min(ENOUGH, model.samples + 1),
-        taught=(celsius, cores),
+        taught=cores,
     )
 
 
 def _physical(theta: Vector) -> Vector:
     """Whatever the samples say, a board loses heat and a core at work heats it."""
     rest, loss, gain = theta
-    return (
-        rest,
-        SCALE_C * min(LOSS[1], max(LOSS[0], loss / SCALE_C)),
-        min(GAIN[1], max(GAIN[0], gain)),
-    )
+    loss = SCALE_C * _within(loss / SCALE_C, LOSS)
+    low, high = ((celsius - ORIGIN_C) * loss / SCALE_C for celsius in REST_C)
+    return _within(rest, (low, high)), loss, _within(gain, GAIN)
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(bounds[1], max(bounds[0], value))
