@@ -44,7 +44,8 @@ def rules(config: Config) -> Iterator[Broken]:
     yield from _node(config.node)
     yield from _texts(config)
     yield from _mqtt(config.mqtt)
-    yield from _prefixes(config.mqtt.reply_prefixes, config.node)
+    yield from _prefixes(config.mqtt.reply_prefixes, config.node, config.discovery.prefix)
+    yield from _discovery(config.discovery.prefix)
     yield from _download(config.model.download)
     yield from _engine(config.engine)
     yield from _serving(config.serving)
@@ -104,11 +105,28 @@ def _mqtt(mqtt: MqttConfig) -> Iterator[Broken]:
         yield pair if tls.cert_file else pair[::-1], "a certificate and its key come together"
 
 
-def _prefixes(prefixes: tuple[str, ...], node: str) -> Iterator[Broken]:
+def _prefixes(prefixes: tuple[str, ...], node: str, house: str) -> Iterator[Broken]:
     for index, prefix in enumerate(prefixes):
         fault = _prefix_fault(prefix, node)
         if fault is not None:
             yield ("mqtt.reply_prefixes", "node"), f"item {index} {fault}"
+        elif prefix.startswith(f"{house}/"):
+            keys = ("mqtt.reply_prefixes", "discovery.prefix")
+            yield keys, f"item {index} must not start with discovery.prefix, where devices are made"
+
+
+def _discovery(prefix: str) -> Iterator[Broken]:
+    levels = prefix.split("/")
+    faults = {
+        "must be printable text": not prefix.isprintable(),
+        "must not hold + or #": "+" in prefix or "#" in prefix,
+        "must not start with $": prefix.startswith("$"),
+        "must not have empty levels, so no / at its ends either": "" in levels,
+        "must not be in edged/, which is our own": levels[0] == "edged",
+    }
+    fault = next((fault for fault, found in faults.items() if found), None)
+    if fault is not None:
+        yield ("discovery.prefix",), fault
 
 
 def _prefix_fault(prefix: str, node: str) -> str | None:

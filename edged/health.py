@@ -80,6 +80,12 @@ KINDS: Mapping[str, Kind] = {
     "publish_refused": Kind(
         Severity.ERROR, "The broker's rules do not let us write {detail}", _BROKER
     ),
+    "discovery_refused": Kind(
+        Severity.WARNING,
+        "Home Assistant cannot see us, for the broker's rules do not let us write {detail}; "
+        "allow it or set discovery.mode to off",
+        _BROKER,
+    ),
     "outbox_full": Kind(Severity.WARNING, "Replies wait for the broker: {detail}", _BROKER, BLIP_S),
     "model_missing": Kind(Severity.ERROR, "The model file is not there: {detail}"),
     "model_bad": Kind(Severity.ERROR, "The model file cannot be used: {detail}"),

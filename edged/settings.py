@@ -231,6 +231,19 @@ class ThermalConfig(msgspec.Struct, frozen=True, kw_only=True):
     hysteresis_c: Annotated[float, Meta(ge=0.5, le=20)] = 3
 
 
+class DiscoveryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How edged makes itself known to Home Assistant.
+
+    Attributes:
+        mode: `device` announces one device on one topic, `component` each entity on its own,
+            `both` does both, `off` nothing.
+        prefix: Home Assistant's discovery prefix; it says there, too, that it has started.
+    """
+
+    mode: Literal["device", "component", "both", "off"] = "device"
+    prefix: Annotated[str, Meta(min_length=1, max_length=128)] = "homeassistant"
+
+
 class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange that shows the model how to answer."""
 
@@ -264,6 +277,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         telemetry: Log and states.
         panel: Parts on the board's pins.
         thermal: Trip points.
+        discovery: Home Assistant.
         personas: Beginnings of prompts that are read ahead, at most 32.
     """
 
@@ -275,4 +289,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     telemetry: TelemetryConfig = TelemetryConfig()
     panel: PanelConfig = PanelConfig()
     thermal: ThermalConfig = ThermalConfig()
+    discovery: DiscoveryConfig = DiscoveryConfig()
     personas: Annotated[tuple[PersonaConfig, ...], Meta(max_length=32)] = ()

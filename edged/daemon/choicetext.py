@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from edged.daemon.outlook import Rung
 
 if TYPE_CHECKING:
+    from edged.daemon.outlook import Wish
     from edged.models.candidates import Choice, Verdict
 
 GB = 10**9
@@ -27,17 +28,17 @@ def ladder(choice: Choice) -> tuple[Rung, ...]:
     return tuple(rungs)
 
 
-def told(choice: Choice, pinned: str | None) -> dict[str, object]:
+def told(choice: Choice, wish: Wish) -> dict[str, object]:
     """The retained topic `selection`: what serves, what would be best, and why not the others.
 
     Args:
         choice: What came of a look.
-        pinned: The variant that the owner named, if any.
+        wish: Of the owner.
     """
     return {
         "status": choice.status,
-        "pinned": pinned,
-        "target_tps": choice.target,
+        "pinned": wish.pinned,
+        "target_tps": wish.target_tps,
         "context": choice.context,
         "chosen": choice.chosen,
         "serves": choice.serves,

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import edged
 from edged.daemon import making, report
 from edged.daemon.changing import Changer
+from edged.daemon.door import BATCH, Door
 from edged.daemon.handling import Handling
 from edged.daemon.headroom import headroom
+from edged.daemon.house import make_house
 from edged.daemon.inbox import Inbox
 from edged.daemon.items import DrainOver, Stop, Tick
 from edged.daemon.model import Model, find_model
@@ -25,10 +27,8 @@ from edged.daemon.panel import PanelKeeper
 from edged.daemon.reporter import Reporter
 from edged.daemon.rows import Rows
 from edged.daemon.survey import selection
-from edged.engine.frames import Delta, Prefill
 from edged.errors import ModelError, StorageError
 from edged.health import Health
-from edged.mqtt.packet import Incoming
 from edged.mqtt.session import Session
 from edged.mqtt.topics import Topics
 from edged.serving import events
@@ -51,11 +51,6 @@ if TYPE_CHECKING:
     from edged.telemetry.notify import Notifier
     from edged.thermal.sensor import NoReading, Reading
 
-# Items in the inbox: honest sources have under 300 under way. Above the first bound what may be
-# lost is dropped (QoS 0, a babbling child's deltas); above the second requests with QoS 1 too,
-# unacknowledged, so that a broker which ignores our Receive Maximum delivers them again later.
-SOFT_INBOX, INBOX = 4096, 8192
-BATCH = 128  # items performed together, in one ledger transaction
 LEDGER_RETRY_S = 30.0  # seconds between two tries to write a ledger that failed
 FLUSH_S = 3.0  # seconds that replies get to reach the broker when we stop
 RECEIVE_SPARE = 2  # a cancel and a command get in while a full queue is being refused
@@ -97,6 +92,9 @@ class Daemon:
         self._health = Health()
         self._meter = Meter()
         self._notes = Notes(journal, self._meter, self._health, self._sense)
+        house = None if config.discovery.mode == "off" else config.discovery.prefix
+        self._topics = Topics(config.node, config.mqtt.reply_prefixes, house=house)
+        self._offer = Door(self._inbox, self._topics, self._notes).offer
         self._dispatcher = Dispatcher(making.serving_settings(config))
         self._rows = Rows(Ledger(state_dir / LEDGER_FILE, clock), journal)
         self._ledger_retry_at = 0.0
@@ -123,7 +121,6 @@ class Daemon:
             notes=self._notes,
             post=self._offer,
         )
-        self._topics = Topics(config.node, config.mqtt.reply_prefixes)
         self._session = Session(
             config=config.mqtt,
             topics=self._topics,
@@ -136,6 +133,16 @@ class Daemon:
         self._panel = self._make_panel()
         self._changer = self._make_changer()
         self._selection = self._make_selection(state_dir)
+        self._house = make_house(
+            config,
+            state_dir,
+            topics=self._topics,
+            session=self._session,
+            notes=self._notes,
+            selection=self._selection,
+            serves=self._model is not None,
+            post=self._offer,
+        )
         self._handling = self._make_handling()
         self._outbound = self._make_outbound()
 
@@ -186,6 +193,7 @@ class Daemon:
         await self._retry_ledger(now)
         if self._changer is not None:
             self._changer.due(now)
+        self._house.due(now)
         self._heat.due(now)
         if not self._heat.looking(now):  # it ends within milliseconds, with the news
             self._reporter.due(now)
@@ -215,27 +223,6 @@ class Daemon:
                 self._notes.ledger_back()
 
     # Sources of the inbox.
-
-    def _offer(self, item: object) -> None:
-        """Puts an item into the inbox; called in the event loop."""
-        inbox = self._inbox
-        message = item if isinstance(item, Incoming) else None
-        request = message is not None and self._asks(message)
-        lossy = isinstance(item, Delta | Prefill) or (
-            request and message is not None and not message.qos
-        )
-        bound = SOFT_INBOX if lossy else INBOX
-        if (lossy or message is not None) and len(inbox) >= bound:
-            self._notes.dropped(type(item).__name__)
-        elif request or (message is not None and 0 < inbox.asked <= BATCH):
-            # A cancel overtakes a flood, but not the few requests among which its own may be.
-            inbox.ask(item)
-        else:
-            inbox.tell(item)
-
-    def _asks(self, message: Incoming) -> bool:
-        meaning = self._topics.parse(message.topic)
-        return meaning is not None and meaning.kind == "request"
 
     def _signalled(self) -> None:
         loop = asyncio.get_running_loop()
@@ -288,6 +275,7 @@ class Daemon:
             await self._outbound.perform(self._decide(items, now), now)
         self._panel.stop()
         self._heat.stop()
+        self._house.stop()
         if self._selection is not None:
             self._selection.stop()
         if self._changer is not None:
@@ -370,6 +358,7 @@ class Daemon:
             broker=f"{self._config.mqtt.host}:{self._config.mqtt.port}",
             prefixes=self._prefixes,
             selection=self._selection,
+            known_to=self._house,
         )
 
     def _make_outbound(self) -> Outbound:

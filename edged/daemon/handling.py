@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from edged.daemon import inbound
 from edged.daemon.errand import DiskDone
-from edged.daemon.items import DrainOver, Pressed, Stop, Tick
+from edged.daemon.items import DrainOver, HouseUp, Pressed, Stop, Tick
 from edged.daemon.steering import Steering
 from edged.engine import events as engine_events
 from edged.engine import frames
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edged.daemon.heat import Heat
+    from edged.daemon.house import House
     from edged.daemon.notes import Notes
     from edged.daemon.prefixes import PrefixKeeper
     from edged.daemon.reporter import Reporter
@@ -50,6 +51,7 @@ class Handling:
         broker: Host and port, for the journal.
         prefixes: What is said about errands goes there; None where no model could be loaded.
         selection: Chooses the model; None where the owner did.
+        known_to: Home Assistant, which is told what we are.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every room
@@ -67,6 +69,7 @@ class Handling:
         broker: str,
         prefixes: PrefixKeeper | None = None,
         selection: Selection | None = None,
+        known_to: House | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._session = session
@@ -79,6 +82,7 @@ class Handling:
         self._broker = broker
         self._prefixes = prefixes
         self._selection = selection
+        self._house = known_to
         self._steering = Steering(
             announce=self._announce,
             dispatcher=dispatcher,
@@ -108,6 +112,7 @@ class Handling:
             frames.Measured: self._select,
             **dict.fromkeys(get_args(progress.Event), self._select),
             DiskDone: self._disk_done,
+            HouseUp: self._house_up,
             Tick: self._tick,
             Pressed: self._pressed,
             Stop: self._stop,
@@ -123,8 +128,8 @@ class Handling:
     def _incoming(self, message: packet.Incoming, now: float) -> Effects:
         meaning = self._topics.parse(message.topic)
         if meaning is None or message.retain:
-            # A retained prompt would run again at every reconnect.
-            if meaning is not None:
+            # A retained prompt would run again at every reconnect. A retained birth is old news.
+            if meaning is not None and meaning.kind != "house":
                 self._notes.retained(message.topic)
             self._acknowledge(message)
             return []
@@ -142,20 +147,30 @@ class Handling:
     def _order(self, message: packet.Incoming, meaning: Inbound, now: float) -> Effects:
         if meaning.kind == "cancel":
             return self._dispatcher.on(inbound.cancel_event(message), now)
+        if meaning.kind == "house":
+            if self._house is not None:
+                self._house.born(message.payload)
+            return []
         return self._steering.command(meaning.name or "", message.payload, now)
 
-    def _announce(self) -> None:
+    def _announce(self, now: float) -> None:
+        if self._house is not None:
+            self._house.announce(now)
         self._reporter.announce()
         if self._selection is not None:
             self._selection.announce()
 
     def _connected(self, event: packet.Connected, now: float) -> Effects:
-        del now
         self._notes.broker_back(self._broker)
         if not event.refused:  # `Granted` is told only on the connection of the refusal
             self._notes.broker_grants()
         # A broker that was restarted may have lost everything retained.
-        self._announce()
+        self._announce(now)
+        return []
+
+    def _house_up(self, event: HouseUp, now: float) -> Effects:
+        del event
+        self._announce(now)
         return []
 
     def _disconnected(self, event: packet.Disconnected, now: float) -> Effects:
@@ -168,6 +183,9 @@ class Handling:
         return self._dispatcher.on(events.ReplyTaken(key=event.tag), now)
 
     def _denied(self, event: packet.Refused, now: float) -> Effects:
+        if self._house is not None and self._topics.announces(event.topic):
+            self._house.denied(event.topic, event.reason, now)
+            return []
         reading = event.topic in self._topics.subscriptions()
         self._notes.broker_denies(event.topic, event.reason, now, reading=reading)
         return []
@@ -246,8 +264,14 @@ class Handling:
         return [*self._keep(item, now), *self._select(item, now)]
 
     def _disk_done(self, event: DiskDone, now: float) -> Effects:
-        owners = {"selection": self._select, "heat": self._heat.hear}
+        owners = {"selection": self._select, "heat": self._heat.hear, "house": self._house_kept}
         return owners.get(event.owner, self._keep)(event, now)
+
+    def _house_kept(self, event: DiskDone, now: float) -> Effects:
+        del now
+        if self._house is not None:
+            self._house.hear(event)
+        return []
 
     # From timers and signals.
 

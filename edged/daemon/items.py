@@ -19,3 +19,7 @@ class DrainOver(msgspec.Struct, frozen=True):
 
 class Pressed(msgspec.Struct, frozen=True):
     """Somebody pressed the button of the panel."""
+
+
+class HouseUp(msgspec.Struct, frozen=True):
+    """Home Assistant has started, and our turn to tell it everything has come."""

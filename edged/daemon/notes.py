@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edged.errors import StorageError
 from edged.models import progress
 from edged.serving.request import KEY_SEPARATOR
 from edged.telemetry import kinds
@@ -199,6 +200,11 @@ class Notes:
         elif self._health.raise_(code, now, detail) and told:
             self._journal.write(kinds.PROBLEM_RAISED, Fields(code=code, reason=detail))
 
+    def house_not_kept(self, error: Exception) -> None:
+        """What was announced to Home Assistant could not be written down."""
+        reason = str(error) if isinstance(error, StorageError) else type(error).__name__
+        self._journal.write(kinds.NOTED, Fields(code="announced_not_kept", reason=reason))
+
     def mistake(self, where: str, error: Exception) -> None:
         """An exception that nobody expected: its place, for its text may quote a prompt."""
         self._journal.mistake(where, error)
@@ -226,6 +232,16 @@ class Notes:
         code = "subscribe_refused" if reading else "publish_refused"
         self._health.raise_(code, now, f"{topic}: {reason}")
         self._journal.write(kinds.BROKER_REFUSED, Fields(code=code, topic=topic, reason=reason))
+
+    def house_denied(self, topic: str, reason: str, now: float) -> None:
+        """The broker's rules forbid to announce us to Home Assistant; told once."""
+        code = "discovery_refused"
+        if self._health.raise_(code, now, topic):
+            self._journal.write(kinds.BROKER_REFUSED, Fields(code=code, topic=topic, reason=reason))
+
+    def house_told(self) -> None:
+        """We are announced to Home Assistant."""
+        self._health.clear("discovery_refused")
 
     def broker_takes(self) -> None:
         """The broker took a reply: its rules let us write."""

@@ -116,8 +116,15 @@ class Selection:
         self._see()
 
     def pin(self, variant: str) -> None:
-        """Take this variant, or with an empty name or `auto` the best one."""
+        """Take this variant, or with an empty name or `auto` the best one.
+
+        Raises:
+            ValueError: It is not one that can be taken.
+        """
         pinned = None if variant in {"", "auto"} else variant
+        if pinned is not None and self._view is not None and pinned not in self.options:
+            message = f"the payload must be auto or one of {', '.join(self.options)}"
+            raise ValueError(message)
         self._wish = msgspec.structs.replace(self._wish, pinned=pinned)
         self._see()
 
@@ -127,8 +134,10 @@ class Selection:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Ids of the variants that can be pinned."""
-        return () if self._view is None else self._view.options
+        """Ids of the variants that can be pinned, and of the one that is."""
+        found = () if self._view is None else self._view.options
+        pinned = self._wish.pinned
+        return found if pinned is None or pinned in found else (*found, pinned)
 
     def announce(self) -> None:
         """Publish the choice, and what is to come in place of what serves."""
@@ -144,6 +153,7 @@ class Selection:
         match item:
             case EngineUp():
                 self._up, self._deaths, self._tries, self._timing = True, 0, 0, False
+                self._tell_update()
             case EngineDied():
                 self._died(item)
             case frames.Measured() if item.key == KEY:

@@ -39,7 +39,7 @@ class Steering:
     def __init__(  # noqa: PLR0913 - the composition root hands over every room
         self,
         *,
-        announce: Callable[[], None],
+        announce: Callable[[float], None],
         dispatcher: Dispatcher,
         engine: Supervisor | None,
         session: Session,
@@ -82,7 +82,7 @@ class Steering:
 
         actions: dict[str, commands.Action] = {
             "accept": lambda text: accept(on=commands.switched_on(text)),
-            "announce": lambda _: self._announce(),
+            "announce": lambda _: self._announce(now),
             "pause": lambda _: accept(on=False),
             "resume": lambda _: accept(on=True),
         }

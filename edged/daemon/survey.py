@@ -138,7 +138,7 @@ class Surveyor:
             options=tuple(each for each in found.selectable if self._can_be_had(each, inventory)),
             measured=frozenset(name for name, each in seen.items() if each.measurements),
             calibrated=not self._config.model.calibrate or figures.calibration is not None,
-            payload=msgspec.json.encode(told(choice, wish.pinned)),
+            payload=msgspec.json.encode(told(choice, wish)),
             sentence=sentence(choice),
         )
 

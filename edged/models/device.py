@@ -90,6 +90,15 @@ def probe(roots: Roots) -> DeviceFacts:
     )
 
 
+def board_name(root: Path) -> str | None:
+    """The device tree's or the firmware's name of the board; None if there is none.
+
+    Args:
+        root: The root of the file system.
+    """
+    return _board(_Tree(root))
+
+
 class _Tree:
     """Small text files under a root; what cannot be read is empty."""
 

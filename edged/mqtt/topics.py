@@ -11,7 +11,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Kind = Literal["request", "cancel", "command"]
+Kind = Literal["request", "cancel", "command", "house"]
 
 NODE = re.compile(r"[a-z0-9_-]{1,32}")
 # What may stand in a topic as it is. Anything else is replaced by its digest, so that an id
@@ -57,13 +57,20 @@ class Topics:
         node: The node's name, `[a-z0-9_-]{1,32}`.
         reply_prefixes: Where else a request may want its reply; taken literally.
         fleet: Also read requests that any node may answer (MQTT 5 only).
+        house: Home Assistant's discovery prefix, where it also says that it is there; None: we
+            take no notice of it.
 
     Raises:
         ValueError: `node` is not a node's name.
     """
 
     def __init__(
-        self, node: str, reply_prefixes: Iterable[str] = (), *, fleet: bool = False
+        self,
+        node: str,
+        reply_prefixes: Iterable[str] = (),
+        *,
+        fleet: bool = False,
+        house: str | None = None,
     ) -> None:
         if not NODE.fullmatch(node) or node == "any":
             message = f"not a node's name: {node!r}"
@@ -81,13 +88,18 @@ class Topics:
         self.update = base + "update"
         self.info = base + "info"
         self.receipt = base + "receipt"
-        self.discovery = f"{DISCOVERY_ROOT}/device/{ROOT}_{node}/{DISCOVERY_LEAF}"
+        self.house_id = f"{ROOT}_{node}"
+        self._house = house or DISCOVERY_ROOT
+        self.device_config = f"{self._house}/device/{self.house_id}/{DISCOVERY_LEAF}"
+        self._house_status = None if house is None else f"{house}/status"
         request = Inbound(kind="request")
         # `request/+` also matches an empty persona.
         self._exact = {self.request: request, self.request + "/": request}
         self._exact[self.cancel] = Inbound(kind="cancel")
         if fleet:
             self._exact[FLEET_REQUEST] = request
+        if self._house_status is not None:
+            self._exact[self._house_status] = Inbound(kind="house")
         self._named: dict[str, Kind] = {self.request: "request", self.command: "command"}
         self._replies = base + "reply/"
         self._prefixes = (self._replies, *reply_prefixes)
@@ -100,6 +112,8 @@ class Topics:
         """
         asked = {self.request: 1, f"{self.request}/+": 1}
         told = {self.cancel: 0, f"{self.command}/+": 0}
+        if self._house_status is not None:
+            told[self._house_status] = 0
         fleet = {SHARE + FLEET_REQUEST: 1} if self._fleet else {}
         return asked | told | fleet
 
@@ -129,6 +143,15 @@ class Topics:
         """Where a command's result goes."""
         return f"{self.command}/{level(verb)}/result"
 
+    def component_config(self, platform: str, key: str) -> str:
+        """Where one component is announced by itself."""
+        return f"{self._house}/{platform}/{self.house_id}/{key}/{DISCOVERY_LEAF}"
+
+    def announces(self, topic: str) -> bool:
+        """Whether this is a topic on which we are announced."""
+        levels = topic.split("/")
+        return self.house_id in levels and levels[-1] == DISCOVERY_LEAF
+
     def may_reply_to(self, topic: str) -> bool:
         """Whether a stranger may have us publish on `topic`.
 
@@ -136,7 +159,9 @@ class Topics:
         entities in Home Assistant, or prompt itself or another node for ever.
         """
         prefix = next((p for p in self._prefixes if topic.startswith(p)), None)
-        return prefix is not None and topic != prefix and _literal(topic) and not _spoken_for(topic)
+        if prefix is None or topic == prefix or not _literal(topic):
+            return False
+        return not _spoken_for(topic, self._house) and topic not in self._exact
 
 
 def _literal(topic: str) -> bool:
@@ -150,9 +175,10 @@ def _literal(topic: str) -> bool:
     return len(topic.encode()) <= MAX_REPLY_TOPIC_BYTES
 
 
-def _spoken_for(topic: str) -> bool:
+def _spoken_for(topic: str, house: str) -> bool:
     """Whether the topic has a meaning of its own, for any node or for Home Assistant."""
     levels = topic.split("/")
     if levels[0] == ROOT:
         return len(levels) < 4 or levels[2] != "reply"  # noqa: PLR2004 - edged/<node>/reply/<id>
-    return levels[0] == DISCOVERY_ROOT and levels[-1] == DISCOVERY_LEAF
+    roots = (f"{DISCOVERY_ROOT}/", f"{house}/")
+    return topic.startswith(roots) and levels[-1] == DISCOVERY_LEAF

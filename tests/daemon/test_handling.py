@@ -8,13 +8,14 @@ import pytest
 
 from edged.daemon.errand import DiskDone
 from edged.daemon.handling import Handling
-from edged.daemon.items import DrainOver, Pressed, Stop, Tick
+from edged.daemon.items import DrainOver, HouseUp, Pressed, Stop, Tick
 from edged.daemon.notes import Notes
 from edged.engine import frames
 from edged.engine.events import EngineDied, LostRun
 from edged.engine.lifecycle import State
 from edged.mqtt import packet
 from edged.mqtt.packet import Incoming
+from edged.mqtt.topics import Topics
 from edged.serving import effects
 from edged.serving.message import Rules
 from tests.daemon.test_reporter import UP
@@ -22,6 +23,7 @@ from tests.daemon.test_reporter import Desk as ReporterDesk
 
 if TYPE_CHECKING:
     from edged.daemon.heat import Heat
+    from edged.daemon.house import House
     from edged.daemon.prefixes import PrefixKeeper
 
 
@@ -44,12 +46,34 @@ class Keeper:
             raise self._error
 
 
+class Known:
+    """Home Assistant, as far as it is told anything."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def announce(self, now: float) -> None:
+        del now
+        self.told.append("everything")
+
+    def born(self, payload: bytes) -> None:
+        self.told.append(payload)
+
+    def hear(self, event: DiskDone) -> None:
+        self.told.append(event)
+
+    def denied(self, topic: str, reason: str, now: float) -> None:
+        del now
+        self.told.append((topic, reason))
+
+
 class Desk(ReporterDesk):
     """A handling over fake rooms."""
 
-    def __init__(self, keeper: Keeper | None = None) -> None:
+    def __init__(self, keeper: Keeper | None = None, known: Known | None = None) -> None:
         super().__init__()
         self.felt: list[tuple[object, float]] = []
+        self.rooms.topics = Topics("n", house="homeassistant")
         rooms = self.rooms
         self.notes = Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense)
         self.handling = Handling(
@@ -64,6 +88,7 @@ class Desk(ReporterDesk):
             heat=cast("Heat", self),
             broker="b:1883",
             prefixes=None if keeper is None else cast("PrefixKeeper", keeper),
+            known_to=None if known is None else cast("House", known),
         )
 
     def hear(self, item: object, now: float) -> list[effects.Effect]:
@@ -199,6 +224,31 @@ def test_a_connection_publishes_everything_retained() -> None:
     desk.after(0)
     assert desk.rooms.fake_session.on(desk.rooms.topics.info)
     assert not desk.rooms.health.active("broker_unreachable")
+
+
+def test_home_assistant_is_told_when_it_was_born_and_when_we_are_connected() -> None:
+    known = Known()
+    desk = Desk(known=known)
+    desk.take(packet.Connected(connection=1, session_present=False))
+    desk.message("homeassistant/status", b"online", qos=0)
+    desk.message("homeassistant/status", b"online", retain=True, qos=0)
+    done = DiskDone(None, None, "house")
+    desk.take(done)
+    topic = desk.rooms.topics.device_config
+    desk.take(packet.Refused(topic=topic, reason="not authorised"))
+    assert known.told == ["everything", b"online", done, (topic, "not authorised")]
+    assert not desk.rooms.health.active("publish_refused")
+    desk.take(HouseUp())
+    desk.after(0)
+    assert known.told[4:] == ["everything"]
+    assert desk.rooms.fake_session.on(desk.rooms.topics.state)
+    assert not [line for line in desk.rooms.lines if "retained" in line]
+
+
+def test_without_home_assistant_a_birth_is_nothing() -> None:
+    desk = Desk()
+    assert desk.message("homeassistant/status", b"online", qos=0) == []
+    assert desk.take(DiskDone(None, None, "house")) == []
 
 
 def test_the_brokers_rules_become_problems() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+import pytest
 
 from edged.daemon.errand import DiskDone
 from edged.daemon.items import Tick
@@ -328,6 +329,7 @@ def test_who_asks_for_it_has_it_timed_again_once() -> None:
 def test_a_target_and_a_pin_choose_anew() -> None:
     async def scene() -> None:
         house = House()
+        house.views["options"] = ("pocket", "fast")
         await house.started()
         house.views["local"] = "fast"
         house.selection.retarget(20.0)
@@ -337,9 +339,16 @@ def test_a_target_and_a_pin_choose_anew() -> None:
         assert house.asked == ["fast"]
         assert house.wishes[-1] == Wish(target_tps=20.0, pinned="fast")
         assert house.selection.target_tps == 20.0
+        with pytest.raises(ValueError, match="auto or one of pocket, fast"):
+            house.selection.pin("faster")
+        house.views["options"] = ("pocket",)
+        house.selection.retarget(10.0)
+        await house.seen()
+        assert list(house.selection.options) == ["pocket", "fast"]
         house.selection.pin("auto")
         await house.seen()
         assert house.wishes[-1].pinned is None
+        assert list(house.selection.options) == ["pocket"]
         house.selection.stop()
 
     play(scene())
@@ -462,6 +471,7 @@ def test_a_better_variant_is_fetched_told_and_loaded() -> None:
         house.selection.hear(done, 0.0)
         await house.seen()
         assert house.asked == ["big"]
+        house.selection.hear(UP, 0.0)
         assert house.updates[-1] == update("big", "big", in_progress=False, update_percentage=None)
         said = "\n".join(house.rooms.lines)
         for word in ("1 of 9 bytes", "told by hub", "removed for room", "model fetched"):

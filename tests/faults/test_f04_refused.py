@@ -39,13 +39,10 @@ QUIET_S = 3.0  # a hot loop would try hundreds of times
 GUEST = "guest"
 USERS = {"node": "right", "guest": GUEST}
 ALL = ("user guest", "topic readwrite #", "topic read $SYS/#")
-MAY = (*ALL, "user node", f"topic readwrite edged/{NODE}/#")
-MAY_NOT_WRITE = (
-    *ALL,
-    "user node",
-    f"topic readwrite edged/{NODE}/#",
-    f"topic deny edged/{NODE}/reply/#",
-)
+OWN = f"topic readwrite edged/{NODE}/#"
+MAY = (*ALL, "user node", OWN, f"topic write homeassistant/device/edged_{NODE}/config")
+MAY_NOT_WRITE = (*MAY, f"topic deny edged/{NODE}/reply/#")
+MAY_NOT_ANNOUNCE = (*ALL, "user node", OWN)
 
 
 DYNAMIC_SECURITY = Path(f"/usr/lib/{platform.machine()}-linux-gnu/mosquitto_dynamic_security.so")
@@ -123,6 +120,23 @@ def test_rules_that_forbid_writing_and_are_mended(tmp_path: Path) -> None:
             eventually(lambda: problems(witness) == set(), "well again")
             assert daemon.terminate() == 0
             assert unharmed(daemon) == []
+
+
+def test_rules_that_forbid_to_be_seen_cost_no_answer(tmp_path: Path) -> None:
+    with (
+        Broker(BrokerOptions(users=USERS, acl=MAY_NOT_ANNOUNCE)) as broker,
+        TestClient(broker.port, username="guest", password=GUEST) as client,
+    ):
+        config = credentials(tmp_path, "right")
+        daemon = DaemonProcess(broker.port, script=QUICK, config=config)
+        daemon.patient = False
+        with daemon:
+            client.subscribe(STATE)
+            eventually(lambda: problems(client) == {"discovery_refused"}, "told in the state")
+            served(client)
+            assert problems(client) == {"discovery_refused"}
+            assert len(told(daemon, "broker refuses", "homeassistant/device")) == 1
+            assert daemon.terminate() == 0
 
 
 @pytest.mark.skipif(not DYNAMIC_SECURITY.exists(), reason="mosquitto has no ACL plugin here")

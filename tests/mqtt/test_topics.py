@@ -10,6 +10,7 @@ from edged.mqtt.topics import MAX_REPLY_TOPIC_BYTES, Inbound, Topics, level
 
 TOPICS = Topics("hall", ("home/answers/", "homeassistant/", "edged/", "exact"), fleet=True)
 PLAIN = Topics("hall")
+HOUSE = Topics("hall", ("ha/",), house="ha/test")
 FILTERS = (*PLAIN.subscriptions(), "edged/any/request")
 
 parts = st.sampled_from(
@@ -30,7 +31,13 @@ def test_the_tree() -> None:
     assert PLAIN.stream("a1") == "edged/hall/stream/a1"
     assert PLAIN.progress("a1") == "edged/hall/progress/a1"
     assert PLAIN.result("pause") == "edged/hall/command/pause/result"
-    assert PLAIN.discovery == "homeassistant/device/edged_hall/config"
+    assert PLAIN.device_config == "homeassistant/device/edged_hall/config"
+    assert HOUSE.device_config == "ha/test/device/edged_hall/config"
+    assert HOUSE.component_config("sensor", "tps") == "ha/test/sensor/edged_hall/tps/config"
+    assert HOUSE.announces(HOUSE.device_config)
+    assert HOUSE.announces(HOUSE.component_config("sensor", "tps"))
+    assert not HOUSE.announces("edged/hall/state")
+    assert not HOUSE.announces("ha/test/device/edged_cellar/config")
     assert PLAIN.subscriptions() == {
         "edged/hall/request": 1,
         "edged/hall/request/+": 1,
@@ -38,6 +45,7 @@ def test_the_tree() -> None:
         "edged/hall/command/+": 0,
     }
     assert TOPICS.subscriptions()["$share/edged/edged/any/request"] == 1
+    assert HOUSE.subscriptions() == PLAIN.subscriptions() | {"ha/test/status": 0}
 
 
 @pytest.mark.parametrize("node", ["", "A", "a/b", "a" * 33, "a+", "any", "ä", "a\n"])
@@ -55,6 +63,14 @@ def test_parse() -> None:
     assert PLAIN.parse("edged/hall/command/pause") == Inbound(kind="command", name="pause")
     assert PLAIN.parse("edged/any/request") is None
     assert TOPICS.parse("edged/any/request") == request
+    assert PLAIN.parse("homeassistant/status") is None
+    assert HOUSE.parse("ha/test/status") == Inbound(kind="house")
+
+
+def test_replies_leave_alone_what_home_assistant_listens_to() -> None:
+    assert HOUSE.may_reply_to("ha/other")
+    assert not HOUSE.may_reply_to("ha/test/status")
+    assert not HOUSE.may_reply_to("ha/test/sensor/x/config")
 
 
 @pytest.mark.parametrize(
