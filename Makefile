@@ -11,10 +11,10 @@ AMX_OFF := $(if $(filter x86_64,$(shell uname -m)),-DCMAKE_C_FLAGS=-mno-amx-int8
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON $(AMX_OFF)
 export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
 
-.PHONY: help venv demo test check bench peers pocket deb clean
+.PHONY: help venv demo test check bench peers pocket deb apt-repo test-machine clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 venv: ## build .venv with all that edged needs (does nothing when it is up to date)
 	@PYTHON=$(PYTHON) scripts/venv
@@ -45,6 +45,12 @@ pocket: ## train the pocket model anew (PyTorch, about 25 minutes on 2 quiet cor
 
 deb: ## build the Debian packages for amd64 and arm64 into build/ (arm64 is cross-built)
 	@PYTHON=$(PYTHON) scripts/deb $(ARCH)
+
+apt-repo: ## make a signed apt repository of them in build/apt
+	@scripts/apt-repo
+
+test-machine: venv ## boot a Debian 13 as a container (root), install the package with apt, break things, purge it
+	@$(BIN)/python -m pytest -q --machine tests/machine
 
 clean: ## remove what the other targets made in the tree (the wheel cache stays)
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage bench/report.html

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ DEBIAN = Path(__file__).parents[2] / "debian"
 PAGE = (DEBIAN / "edged.1").read_text().replace("\\-", "-")
 COMPLETION = DEBIAN / "edged.completion"
 ASK = """
+edged() { "$PYTHON" -m edged.cli "$@"; }
 source "$1"; shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _edged 2>/dev/null
@@ -37,7 +39,9 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 
 def complete(*words: str) -> set[str]:
     command = ["bash", "-c", ASK, "bash", str(COMPLETION), "edged", *words]
-    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    environment = {"PATH": "/usr/bin:/bin", "PYTHON": sys.executable, "COLUMNS": "80"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return set(done.stdout.split())
 
 
 def test_the_page_tells_each_verb_and_option() -> None:
@@ -64,10 +68,11 @@ def test_options_of_each_verb_are_completed(verb: str) -> None:
 @pytest.mark.process
 def test_words_of_a_choice_are_completed() -> None:
     offered = {
-        action.option_strings[-1]: action.choices
-        for parser in verbs().values()
+        (verb, action.option_strings[-1]): action.choices
+        for verb, parser in verbs().items()
         for action in parser._actions
         if action.choices and action.option_strings
     }
-    for option, choices in offered.items():
-        assert complete("bench", option, "") == {str(choice) for choice in choices or ()}
+    assert offered
+    for (verb, option), choices in offered.items():
+        assert complete(verb, option, "") == {str(choice) for choice in choices or ()}

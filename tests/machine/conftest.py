@@ -1,0 +1,71 @@
+"""A whole Debian 13, booted by systemd-nspawn with the package's repository in it.
+
+These tests run by `make test-machine`: they need root, a mirror of Debian and the built package.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine import repository, roots
+from tests.machine.box import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+TOOLS = ("mmdebstrap", "systemd-nspawn", "apt-ftparchive", "nsenter")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--machine", action="store_true", help="boot a Debian and test in it")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.timeout(600))
+            if not config.getoption("--machine", default=False):
+                item.add_marker(pytest.mark.skip(reason="boots a machine: make test-machine"))
+
+
+@pytest.fixture(scope="session")
+def package() -> Path:
+    """The package of this architecture, built by `make deb`."""
+    built = sorted((ROOT / "build").glob(f"edged_*_{ARCHITECTURE}.deb"))
+    assert built, "there is no package: make deb"
+    return built[-1]
+
+
+@pytest.fixture(scope="session")
+def base(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree of Debian 13 with what the package depends on, and its repository; never written."""
+    assert os.geteuid() == 0, "only root boots a container"
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    assert not missing, f"apt-get install mmdebstrap systemd-container apt-utils ({missing})"
+    tree = tmp_path_factory.mktemp("base")
+    roots.unpack(roots.archive(package), tree)
+    repository.make(tree, package)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def bare(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A booted machine without the package; one for each file of tests."""
+    with Box(base, tmp_path_factory.mktemp("box")) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def box(bare: Box) -> Box:
+    """The same with the package installed from the repository."""
+    bare.apt("install", "edged")
+    return bare
