@@ -16,7 +16,7 @@ from edged.daemon.errand import DiskDone, DiskThread
 from edged.engine import frames
 from edged.engine.events import EngineDied, EngineUp
 from edged.serving import events
-from edged.thermal import governor
+from edged.thermal import governor, plausible
 from edged.thermal.pace import Admit, Pace, Throttle
 from edged.thermal.readings import NoReading, Reading, Senses
 
@@ -83,6 +83,7 @@ class Heat:
         self._waiting = False
         self._stepped_at = -inf
         self._senses: Senses | None = None
+        self._trust = plausible.Trust()
         self._felt_at: float | None = None
         self._governor = governor.State()
         self._pace = Pace()
@@ -193,9 +194,7 @@ class Heat:
         return self._step(result, now)
 
     def _step(self, senses: Senses | None, now: float) -> list[Effect]:
-        self._senses, self._stepped_at = senses, now
-        if senses is not None and senses.celsius is not None:
-            self._felt_at = now
+        self._senses, self._stepped_at = self._believed(senses, now), now
         before = self._pace
         if self._load is not None:
             self._pace = self._govern(self._load, now)
@@ -204,6 +203,16 @@ class Heat:
         for code, detail in self._problems(now):
             self._notes.heat_problem(code, detail, now)
         return self._admit(before, now)
+
+    def _believed(self, senses: Senses | None, now: float) -> Senses | None:
+        """Without a temperature that only time shows to be none."""
+        if senses is None:
+            return None
+        cores = self._doing.cores if self._at_work(now) else 0.0
+        self._trust, reading = plausible.judge(self._trust, senses.temperature, cores, now)
+        if isinstance(reading, Reading):
+            self._felt_at = now
+        return replace(senses, temperature=reading)
 
     def _govern(self, load: frames.Load, now: float) -> Pace:
         if not self._at_work(now):

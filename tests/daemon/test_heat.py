@@ -256,6 +256,26 @@ def test_a_sensor_that_is_lost_is_a_problem_after_a_while_and_none_when_it_is_ba
     assert desk.sent[-1] == frames.Pace(threads=2, threads_batch=2)
 
 
+def test_a_leap_that_no_silicon_makes_is_not_believed_at_once() -> None:
+    desk = Desk()
+    desk.after(10)
+    desk.after(1, replace(WARM, temperature=Reading(149.0)))
+    assert desk.heat.view.temp_c is None
+    assert "leapt from 45 to 149" in str(desk.heat.reading)
+    desk.after(10, COOL)
+    assert desk.sent == []
+    assert desk.problems() == set()
+
+
+def test_a_value_that_stays_through_rest_and_load_is_no_temperature() -> None:
+    desk = Desk()
+    desk.after(70)
+    desk.after(130, busy=False)
+    desk.after(30)
+    assert desk.heat.view.temp_c is None
+    assert desk.problems() == {"sensor_lost"}
+
+
 def test_a_board_without_a_sensor_is_no_problem() -> None:
     desk = Desk()
     desk.after(60, BLIND)
