@@ -28,6 +28,7 @@ BENCHES: Final = (
     "growth",
     "mixing",
     "setups",
+    "thermal",
 )
 TIMEOUT_S: Final = (
     600.0  # twice what a bench may take; one that hangs shall not take the rest along

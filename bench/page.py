@@ -88,24 +88,27 @@ def _by_unit(series: Iterable[Series]) -> dict[str, list[Series]]:
 
 
 def _plot(unit: str, group: Sequence[Series]) -> str:
-    """Lines on one scale from zero, so that heights compare."""
-    top = max((value for one in group for value in one.values), default=0.0) or 1.0
-    lines = [_line(one, COLOURS[i % len(COLOURS)], top) for i, one in enumerate(group)]
+    """Lines on one scale, from zero if not told otherwise, so that heights compare."""
+    low = min(one.least for one in group)
+    top = max((value for one in group for value in one.values), default=low)
+    top = top if top > low else low + 1.0
+    lines = [_line(one, COLOURS[i % len(COLOURS)], low, top) for i, one in enumerate(group)]
     legend = ", ".join(
         f'<span style="color:{COLOURS[i % len(COLOURS)]}">{escape(one.name)}</span>'
         for i, one in enumerate(group)
     )
-    caption = f"{legend}; 0 to {tidy(top)} {escape(unit)}, by round"
+    scale = f"{tidy(low)} to {tidy(top)} {escape(unit)}"
+    caption = f"{legend}; {scale}, by {escape(group[0].each)}"
     frame = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img">'
     told = f'<figcaption class="quiet">{caption}</figcaption>'
     return f"<figure>{frame}{''.join(lines)}</svg>{told}</figure>"
 
 
-def _line(series: Series, colour: str, top: float) -> str:
+def _line(series: Series, colour: str, low: float, top: float) -> str:
     step = (WIDTH - 2 * MARGIN) / max(1, len(series.values) - 1)
-    scale = (HEIGHT - 2 * MARGIN) / top
+    scale = (HEIGHT - 2 * MARGIN) / (top - low)
     points = " ".join(
-        f"{MARGIN + step * i:.1f},{HEIGHT - MARGIN - scale * value:.1f}"
+        f"{MARGIN + step * i:.1f},{HEIGHT - MARGIN - scale * (value - low):.1f}"
         for i, value in enumerate(series.values)
     )
     return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>'

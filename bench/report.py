@@ -64,11 +64,15 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         name: What the values are.
         unit: Of the values.
         values: In the order in which they were measured.
+        each: What each of them is for.
+        least: Where the plot's scale begins.
     """
 
     name: str
     unit: str
     values: tuple[float, ...]
+    each: str = "round"
+    least: float = 0.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import floor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -65,7 +64,7 @@ def spread(rules: Rules, cores: float, count: int, sample: Sample) -> Pace:
 
     Down to the target rate it is the rate that is paced, which is even; below, the rests say all.
     """
-    cores = floor(cores / STEP + 1e-9) * STEP
+    cores = round(cores / STEP) * STEP
     decoding = min(rules.threads, count)
     idle = min(MOST_IDLE, max(0.0, 1.0 - cores / decoding))
     rate = sample.possible_tps * (1.0 - idle) if sample.possible_tps and idle else None

@@ -44,3 +44,13 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 
     Links().feed(render([Section(name="overhead", result=RESULT)]))
     assert links == []
+
+
+def test_a_scale_begins_where_the_series_says() -> None:
+    heat = Series(name="edged", unit="C", values=(50.0, 70.0), each="20 s", least=30.0)
+    page = render([Section(name="thermal", result=Result(figures=(), series=(heat,)))])
+    assert "30 to 70 C, by 20 s" in page
+    assert 'points="6.0,60.0 634.0,6.0"' in page
+    flat = Series(name="edged", unit="C", values=(30.0,), least=30.0)
+    page = render([Section(name="thermal", result=Result(figures=(), series=(flat,)))])
+    assert 'points="6.0,114.0"' in page
