@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEAST_TPS, MOST_TPS = 0.1, 1e4  # what a frame may say
 # The possible rate is measured anew each second; a cap that differs by less is the same.
 SAME = 0.02
+# Weight of the newest second in the possible rate: others who want the cores come and go.
+NEWEST = 0.3
 # In the order in which they are refused.
 REFUSED = (Priority.BACKGROUND, Priority.NORMAL, Priority.URGENT)
 REFUSALS = (
@@ -55,7 +57,11 @@ class Doing(msgspec.Struct, frozen=True, kw_only=True):
 
 def told(before: Doing, effort: frames.Effort, now: float) -> Doing:
     """The engine told again; without a decode in its last second its rate stays as it was."""
-    possible = effort.decodes / effort.decode_ms * 1e3 if effort.decode_ms else before.possible_tps
+    possible = before.possible_tps
+    if effort.decode_ms:
+        newest = effort.decodes / effort.decode_ms * 1e3
+        known = newest if possible is None or before.threads != effort.threads else possible
+        possible = known + NEWEST * (newest - known)
     return Doing(
         cores=effort.core_ms / effort.wall_ms if effort.wall_ms else 0.0,
         decoding=effort.decoding,

@@ -46,6 +46,10 @@ EFFORT = Effort(
 def test_the_engine_tells_what_it_does() -> None:
     doing = pacing.told(Doing(), EFFORT, 7.0)
     assert doing == Doing(cores=1.5, decoding=2, threads=3, possible_tps=20.0, at=7.0)
+    slower = replace(EFFORT, decode_ms=800.0)
+    assert pacing.told(doing, slower, 8.0).possible_tps == pytest.approx(17.0), "smoothed"
+    fewer = replace(slower, threads=2)
+    assert pacing.told(doing, fewer, 8.0).possible_tps == pytest.approx(10.0), "another thing"
     reading = replace(EFFORT, decode_ms=0.0, decodes=0, decoding=0)
     assert pacing.told(doing, reading, 8.0).possible_tps == 20.0, "as it was"
     assert pacing.told(Doing(), replace(reading, wall_ms=0.0), 8.0) == Doing(threads=3, at=8.0)
