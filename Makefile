@@ -11,7 +11,7 @@ AMX_OFF := $(if $(filter x86_64,$(shell uname -m)),-DCMAKE_C_FLAGS=-mno-amx-int8
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON $(AMX_OFF)
 export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
 
-.PHONY: help venv demo test check bench peers pocket deb apt-repo test-machine clean
+.PHONY: help venv demo demo-heat test check bench peers pocket deb apt-repo test-machine clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ venv: ## build .venv with all that edged needs (does nothing when it is up to da
 
 demo: venv ## start a private broker and edged, ask a prompt, show the streamed answer
 	@$(BIN)/edged demo
+
+demo-heat: venv ## let a real worker heat a simulated Pi 5, and watch edged keep it cool
+	@$(BIN)/python -m bench.heat
 
 test: check ## lint, types and every test
 	@$(BIN)/coverage erase
