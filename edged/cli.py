@@ -62,6 +62,8 @@ def load_config(path: Path | None) -> Config:
 def _run(args: argparse.Namespace) -> int:
     from edged import daemon  # noqa: PLC0415 - the client verbs must not pay for the daemon
 
+    if not args.sysfs_root.is_dir():
+        raise ConfigError([f"--sysfs-root {args.sysfs_root}: there is no such folder"])
     return daemon.run(load_config(args.config), args.sysfs_root)
 
 

@@ -27,6 +27,17 @@ def test_a_usage_mistake_is_exit_code_2(arguments: list[str]) -> None:
     assert exit_.value.code == cli.USAGE
 
 
+def test_a_tree_of_sensors_that_is_not_there_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "edged.yaml"
+    config.write_text("node: kitchen\n")
+    missing = tmp_path / "tree"
+    command = ["run", "--config", str(config), "--sysfs-root", str(missing)]
+    assert cli.main(command) == cli.USAGE
+    assert capsys.readouterr().err == f"--sysfs-root {missing}: there is no such folder\n"
+
+
 def test_check_config_tells_every_mistake_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ from edged.serving.message import Rules
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
 from edged.telemetry.meter import Meter
+from edged.thermal import sensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +86,7 @@ class Daemon:
         sysfs_root: Path,
     ) -> None:
         self._config = config
+        self._sysfs_root = sysfs_root
         self._clock = clock
         self._journal = journal
         self._notifier = notifier
@@ -337,7 +339,7 @@ class Daemon:
             health=self._health,
             journal=self._journal,
             clock=self._clock,
-            sense=self._sense,
+            sense=partial(sensor.read, self._sysfs_root),  # a fan turns while nobody asks, too
             free=lambda: self._heat.free,
             post=self._offer,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edged.engine.frames import Delta, Prefill
+from edged.engine.frames import Delta, Effort, Prefill
 from edged.mqtt.packet import Incoming
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Door:
         inbox = self._inbox
         message = item if isinstance(item, Incoming) else None
         request = message is not None and self._asks(message)
-        lossy = isinstance(item, Delta | Prefill) or (
+        lossy = isinstance(item, Delta | Prefill | Effort) or (
             request and message is not None and not message.qos
         )
         bound = SOFT_INBOX if lossy else INBOX

@@ -8,6 +8,7 @@ from edged.daemon.notes import Notes
 from edged.engine.frames import Delta
 from edged.mqtt.packet import Incoming
 from tests.daemon.rooms import Rooms
+from tests.daemon.test_pacing import EFFORT
 
 
 class Desk:
@@ -48,6 +49,7 @@ def test_what_may_be_lost_is_dropped_first_and_told() -> None:
     desk = Desk()
     desk.fill(SOFT_INBOX)
     desk.offer(DELTA)
+    desk.offer(EFFORT)
     desk.offer(message("request", qos=0))
     assert len(desk.inbox) == SOFT_INBOX
     assert [line for line in desk.rooms.lines if "Delta dropped" in line]
