@@ -283,12 +283,14 @@ def test_the_environment_holds_no_secret() -> None:
     assert child_environment(given) == {
         "OMP_NUM_THREADS": "2",
         "GOMP_SPINCOUNT": "1000",
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "PYTHONPATH": "/p",
         "PYTHONSAFEPATH": "1",
         "LANG": "C.UTF-8",
     }
-    given["GOMP_SPINCOUNT"] = "7"
-    assert child_environment(given)["GOMP_SPINCOUNT"] == "7", "the owner has the last word"
+    for name in ("GOMP_SPINCOUNT", "GLIBC_TUNABLES"):
+        given[name] = "7"
+        assert child_environment(given)[name] == "7", "the owner has the last word"
 
 
 def test_the_child_protects_itself(tmp_path: Path) -> None:
