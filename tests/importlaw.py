@@ -181,6 +181,7 @@ PURE = (
     "edged/thermal/heatmodel.py",
     "edged/thermal/lamp.py",
     "edged/thermal/leastsquares.py",
+    "edged/thermal/outlook.py",
     "edged/thermal/pace.py",
     "edged/thermal/parse.py",
     "edged/thermal/plausible.py",

@@ -16,7 +16,7 @@ from math import isfinite
 import msgspec
 from msgspec.structs import replace
 
-from edged.thermal import heatmodel, smooth, spread, trips
+from edged.thermal import heatmodel, outlook, smooth, spread, trips
 from edged.thermal.heatmodel import HeatModel
 from edged.thermal.pace import Admit, Pace, Sample, Throttle
 from edged.thermal.smooth import Smooth
@@ -44,7 +44,6 @@ HOLD_S = 10.0  # seconds for which a sensor that is silent is believed not to ha
 BLIND_SHARE = 0.25
 LONGEST_S = 60.0  # seconds that one sample may stand for
 LOWEST_C, HIGHEST_C = -40.0, 150.0  # outside, it is the sensor that is ill and not the board
-FAR_S = 3600.0  # a trip point farther off than this is not in sight
 
 
 class Rules(spread.Rules, frozen=True, kw_only=True):
@@ -93,9 +92,8 @@ def step(state: State, rules: Rules, sample: Sample, now: float) -> tuple[State,
         state = _look(state, rules, sample, dt, now)
     elif state.seen_at is not None and now - state.seen_at > HOLD_S:
         state = _blind(state, rules, dt)
-    count = spread.threads(
-        rules, _cores(state, rules), state.threads or rules.most, sample.possible_tps
-    )
+    before = min(state.threads or rules.most, rules.most)
+    count = spread.threads(rules, _cores(state, rules), before, sample.possible_tps)
     state = replace(state, threads=count)
     return state, _pace(state, rules, sample, count)
 
@@ -159,17 +157,15 @@ def _cores(state: State, rules: Rules) -> float:
 
 
 def _pace(state: State, rules: Rules, sample: Sample, count: int) -> Pace:
-    cores = _cores(state, rules)
-    free = cores >= rules.most
-    pace = Pace() if free else spread.spread(rules, cores, count, sample)
-    paced = not free or state.admit > Admit.ALL
-    celsius = state.smooth.fast
+    pace = spread.spread(rules, _cores(state, rules), count, sample)
+    paced = pace != Pace() or state.admit > Admit.ALL
+    ahead = outlook.look(state.model, state.smooth, rules.trips, sample.busy, paced=paced)
     return replace(
         pace,
         admit=state.admit,
         throttle=_throttle(sample, paced=paced),
-        time_to_throttle_s=_until_hot(state.model, rules.trips, celsius, sample.busy),
-        cooldown_eta_s=_until_free(state.model, rules.trips, celsius) if paced else None,
+        time_to_throttle_s=ahead.until_hot,
+        cooldown_eta_s=ahead.until_free if paced else None,
     )
 
 
@@ -182,25 +178,6 @@ def _throttle(sample: Sample, *, paced: bool) -> Throttle:
     if sample.capped:
         return "capped"
     return "paced" if paced else "none"
-
-
-def _until_hot(model: HeatModel, limits: Trips, celsius: float | None, busy: float) -> float | None:
-    if celsius is None or not busy or not model.known:
-        return None
-    if celsius >= limits.hot_c:
-        return 0.0
-    return _near(model.seconds_until(limits.hot_c, celsius, busy))
-
-
-def _until_free(model: HeatModel, limits: Trips, celsius: float | None) -> float | None:
-    """If the load ended now."""
-    if celsius is None or not model.known:
-        return None
-    return _near(model.seconds_until(limits.passive_c - limits.hysteresis_c, celsius, 0.0))
-
-
-def _near(seconds: float | None) -> float | None:
-    return None if seconds is None or seconds > FAR_S else round(seconds, 1)
 
 
 def _sane(sample: Sample, rules: Rules) -> Sample:

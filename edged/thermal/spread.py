@@ -60,13 +60,15 @@ def threads(rules: Rules, cores: float, before: int, tps: float | None) -> int:
 
 
 def spread(rules: Rules, cores: float, count: int, sample: Sample) -> Pace:
-    """The pace that puts so many cores to work with `count` threads.
+    """The pace that puts so many cores to work with `count` threads; free if they are enough.
 
     Down to the target rate it is the rate that is paced, which is even; below, the rests say all.
     """
     cores = round(cores / STEP) * STEP
     decoding = min(rules.threads, count)
     idle = min(MOST_IDLE, max(0.0, 1.0 - cores / decoding))
+    if count == rules.most and not idle:
+        return Pace()
     rate = sample.possible_tps * (1.0 - idle) if sample.possible_tps and idle else None
     return Pace(
         decode_tps=rate if rate is not None and rate >= rules.target_tps else None,

@@ -123,12 +123,14 @@ def test_one_word_says_what_slows_us(sample: Sample, word: str) -> None:
 
 
 def test_fewer_threads_in_new_rules_are_kept_to() -> None:
-    state, _ = drive(steady(79.0, 5))
+    state, _ = drive(steady(90.0, 20))
     fewer = Rules(target_tps=8.0, threads=1, threads_batch=2, prefill_chunk=32)
-    _, paces = drive(steady(79.0, 2), state, rules=fewer)
-    assert paces[-1].threads == 1
-    assert paces[-1].threads_batch in {1, 2}
+    _, paces = drive(steady(90.0, 2), state, rules=fewer)
+    assert [pace.threads for pace in paces] == [1, 1]
+    assert {pace.threads_batch for pace in paces} <= {1, 2}
     assert paces[-1].prefill_chunk == 32
+    roomy, _ = drive(steady(50.0, 20))
+    assert drive(steady(50.0, 1), roomy, rules=fewer)[0].threads == 2
 
 
 def test_steps_have_their_bounds() -> None:

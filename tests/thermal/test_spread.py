@@ -46,6 +46,12 @@ def test_down_to_the_target_the_rate_is_paced() -> None:
     assert pace.prefill_chunk == PACED_CHUNK
 
 
+def test_cores_that_decode_does_not_need_do_not_pace_it() -> None:
+    assert spread(RULES, 3.4, 4, Sample(possible_tps=12.0)) == Pace()
+    assert spread(RULES, 3.4, 3, Sample(possible_tps=12.0)).threads_batch == 3
+    assert spread(RULES, 3.98, 4, Sample()) == Pace()
+
+
 def test_below_the_target_the_rests_say_all() -> None:
     assert spread(RULES, 2.4, 3, Sample(possible_tps=9.9)).decode_tps is None
     assert spread(RULES, 2.4, 3, Sample()).decode_tps is None
