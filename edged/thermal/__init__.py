@@ -1,1 +1,1 @@
-"""From a temperature to a pace; so far it only reads."""
+"""From a temperature to a pace, and the panel on the board's pins."""
