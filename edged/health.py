@@ -74,6 +74,11 @@ KINDS: Mapping[str, Kind] = {
         "The broker refuses us: {detail}; check mqtt.username and mqtt.password_file",
         ("broker_unreachable", "broker_untrusted"),
     ),
+    "name_taken": Kind(
+        Severity.ERROR,
+        "Another edged has our name: {detail}; give one of the two another node in its "
+        "configuration",
+    ),
     "subscribe_refused": Kind(
         Severity.ERROR, "The broker's rules do not let us read {detail}", _BROKER
     ),

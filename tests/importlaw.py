@@ -103,6 +103,7 @@ PURE = (
     "edged/daemon/items.py",
     "edged/daemon/pacing.py",
     "edged/daemon/report.py",
+    "edged/daemon/twin.py",
     "edged/serving/*.py",
     "edged/engine/codec.py",
     "edged/engine/events.py",

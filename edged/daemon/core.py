@@ -90,6 +90,7 @@ class Daemon:
         self._clock = clock
         self._journal = journal
         self._notifier = notifier
+        self._boot_id = secrets.token_hex(8)
         self._inbox = Inbox()
         self._health = Health()
         self._meter = Meter()
@@ -320,7 +321,7 @@ class Daemon:
         return Reporter(
             dispatcher=self._dispatcher,
             health=self._health,
-            info=report.info(self._config, model, secrets.token_hex(8)),
+            info=report.info(self._config, model, self._boot_id),
             journal=self._journal,
             meter=self._meter,
             notifier=self._notifier,
@@ -358,6 +359,7 @@ class Daemon:
             reporter=self._reporter,
             heat=self._heat,
             broker=f"{self._config.mqtt.host}:{self._config.mqtt.port}",
+            boot_id=self._boot_id,
             prefixes=self._prefixes,
             selection=self._selection,
             known_to=self._house,

@@ -8,10 +8,12 @@ from edged.daemon import inbound
 from edged.daemon.errand import DiskDone
 from edged.daemon.items import DrainOver, HouseUp, Pressed, Stop, Tick
 from edged.daemon.steering import Steering
+from edged.daemon.twin import Twin
 from edged.engine import events as engine_events
 from edged.engine import frames
 from edged.models import progress
 from edged.mqtt import packet
+from edged.mqtt.failure import TAKEN_OVER
 from edged.serving import events
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Handling:
         reporter: Publishes what is retained.
         heat: Paces the engine.
         broker: Host and port, for the journal.
+        boot_id: What our `info` says, by which another one of our name is known.
         prefixes: What is said about errands goes there; None where no model could be loaded.
         selection: Chooses the model; None where the owner did.
         known_to: Home Assistant, which is told what we are.
@@ -67,6 +70,7 @@ class Handling:
         reporter: Reporter,
         heat: Heat,
         broker: str,
+        boot_id: str,
         prefixes: PrefixKeeper | None = None,
         selection: Selection | None = None,
         known_to: House | None = None,
@@ -80,6 +84,7 @@ class Handling:
         self._reporter = reporter
         self._heat = heat
         self._broker = broker
+        self._twin = Twin(boot_id, reporter.announce, notes)
         self._prefixes = prefixes
         self._selection = selection
         self._house = known_to
@@ -129,7 +134,9 @@ class Handling:
         meaning = self._topics.parse(message.topic)
         if meaning is None or message.retain:
             # A retained prompt would run again at every reconnect. A retained birth is old news.
-            if meaning is not None and meaning.kind != "house":
+            if meaning is not None and meaning.kind == "info":
+                self._hear_info(message, now)
+            elif meaning is not None and meaning.kind != "house":
                 self._notes.retained(message.topic)
             self._acknowledge(message)
             return []
@@ -151,7 +158,14 @@ class Handling:
             if self._house is not None:
                 self._house.born(message.payload)
             return []
+        if meaning.kind == "info":
+            self._hear_info(message, now)
+            return []
         return self._steering.command(meaning.name or "", message.payload, now)
+
+    def _hear_info(self, message: packet.Incoming, now: float) -> None:
+        self._twin.heard(message, now)
+        self._session.contested = self._twin.here
 
     def _announce(self, now: float) -> None:
         if self._house is not None:
@@ -175,6 +189,9 @@ class Handling:
 
     def _disconnected(self, event: packet.Disconnected, now: float) -> Effects:
         self._notes.broker_lost(event, self._broker, now)
+        if event.code == TAKEN_OVER:
+            self._twin.taken_over(now)
+            self._session.contested = True
         return []
 
     def _taken(self, event: packet.Taken, now: float) -> Effects:
@@ -276,6 +293,8 @@ class Handling:
     # From timers and signals.
 
     def _tick(self, event: Tick, now: float) -> Effects:
+        self._twin.due(now)
+        self._session.contested = self._twin.here
         return [*self._dispatcher.on(events.Tick(), now), *self._tell(event, now)]
 
     def _pressed(self, event: Pressed, now: float) -> Effects:

@@ -243,6 +243,16 @@ class Notes:
         """We are announced to Home Assistant."""
         self._health.clear("discovery_refused")
 
+    def twin(self, detail: str, now: float) -> None:
+        """Another edged has our name."""
+        if self._health.raise_("name_taken", now, detail):
+            self._journal.write(kinds.PROBLEM_RAISED, Fields(code="name_taken", reason=detail))
+
+    def twin_gone(self) -> None:
+        """We have our name for ourselves."""
+        if self._health.clear("name_taken"):
+            self._journal.write(kinds.PROBLEM_CLEARED, Fields(code="name_taken"))
+
     def broker_takes(self) -> None:
         """The broker took a reply: its rules let us write."""
         self._health.clear("publish_refused")

@@ -21,6 +21,7 @@ FAILURE_FROM = 128  # MQTT 5 reason codes from here on are failures
 # busy, shutting down, keep alive timeout, receive maximum exceeded, rate, quota,
 # administrative action, connection rate, maximum connect time.
 PASSING = frozenset((128, 131, 136, 137, 139, 141, 147, 150, 151, 152, 159, 160))
+TAKEN_OVER = "session_taken_over"
 WORDS = {
     132: "protocol_version",
     133: "client_id_rejected",
@@ -31,7 +32,7 @@ WORDS = {
     138: "banned",
     139: "broker_shutdown",
     141: "keepalive",
-    142: "session_taken_over",
+    142: TAKEN_OVER,
     149: "packet_too_large",
 }
 

@@ -13,6 +13,8 @@ import random
 import threading
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from edged.mqtt.courier import Courier
 from edged.mqtt.desk import Desk
 from edged.mqtt.failure import Failure, delay
@@ -49,6 +51,9 @@ class Session:
         receive_maximum: Messages the broker may send before we acknowledge one, 1 to 65535.
         post: Takes each event, in the asyncio loop; must not block.
         clock: To measure with.
+
+    Attributes:
+        contested: Another one takes our session; it is not taken back before a while.
     """
 
     def __init__(  # noqa: PLR0913 - a composition root calls it once, by keyword
@@ -72,6 +77,7 @@ class Session:
             lock=threading.RLock(),
             receive_maximum=receive_maximum,
         )
+        self.contested = False
         self._random = random.SystemRandom()
         self._link: Link | None = None
         self._number = 0
@@ -148,6 +154,8 @@ class Session:
             failure, was_up = self._connect()
             if self._desk.clock.monotonic() - began >= STABLE_S and was_up:
                 attempt = 0
+            if self.contested:
+                failure = replace(failure, refusal=True)
             cap = self._desk.config.reconnect_max_s
             wait = delay(failure, attempt, cap, self._random.random())
             attempt += 1

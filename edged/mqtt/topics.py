@@ -11,7 +11,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Kind = Literal["request", "cancel", "command", "house"]
+Kind = Literal["request", "cancel", "command", "house", "info"]
 
 NODE = re.compile(r"[a-z0-9_-]{1,32}")
 # What may stand in a topic as it is. Anything else is replaced by its digest, so that an id
@@ -96,6 +96,7 @@ class Topics:
         # `request/+` also matches an empty persona.
         self._exact = {self.request: request, self.request + "/": request}
         self._exact[self.cancel] = Inbound(kind="cancel")
+        self._exact[self.info] = Inbound(kind="info")
         if fleet:
             self._exact[FLEET_REQUEST] = request
         if self._house_status is not None:
@@ -111,7 +112,8 @@ class Topics:
         request that our Receive Maximum holds back, which is when they are needed most.
         """
         asked = {self.request: 1, f"{self.request}/+": 1}
-        told = {self.cancel: 0, f"{self.command}/+": 0}
+        # Our own info, because another edged of our name would publish there, too.
+        told = {self.cancel: 0, f"{self.command}/+": 0, self.info: 0}
         if self._house_status is not None:
             told[self._house_status] = 0
         fleet = {SHARE + FLEET_REQUEST: 1} if self._fleet else {}

@@ -22,7 +22,7 @@ from edged.mqtt.failure import FAILURE_FROM, Failure, by_reason
 from edged.mqtt.packet import MAX_PACKET_BYTES, Incoming, Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.client import MQTTMessageInfo as Info
@@ -140,18 +140,23 @@ class Wire:
 
     def subscribe(self, filters: Mapping[str, int]) -> int:
         """Subscribe to filters with their QoS; the packet id under which the `SubAck` will come."""
-        # Retained requests are only warned about, so once per session is enough.
-        options = {"retainHandling": SubscribeOptions.RETAIN_SEND_IF_NEW_SUB}
-        return self._subscribe(filters, options)
+        # Retained requests are only warned about, so once per session is enough. What is retained
+        # as our info tells at each connection whether another one of our name was here.
+        once = {"retainHandling": SubscribeOptions.RETAIN_SEND_IF_NEW_SUB}
+        always = {"retainHandling": SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE}
+        info = self._topics.info
+        return self._subscribe(filters, lambda name: always if name == info else once)
 
     def fetch(self, topic: str) -> int:
         """Subscribe to a topic of ours for its retained message alone; the packet id as above."""
-        return self._subscribe({topic: 0}, {"noLocal": True})
+        return self._subscribe({topic: 0}, lambda _: {"noLocal": True})
 
-    def _subscribe(self, filters: Mapping[str, int], options: Mapping[str, Any]) -> int:
+    def _subscribe(
+        self, filters: Mapping[str, int], options: Callable[[str], Mapping[str, Any]]
+    ) -> int:
         if self._five:
             asked: list[tuple[str, Any]] = [
-                (name, SubscribeOptions(qos=qos, **options)) for name, qos in filters.items()
+                (name, SubscribeOptions(qos=qos, **options(name))) for name, qos in filters.items()
             ]
         else:
             asked = list(filters.items())

@@ -26,6 +26,7 @@ class FakeSession:
     def __init__(self) -> None:
         self.sent: list[Outgoing] = []
         self.acknowledged: list[tuple[int, int]] = []
+        self.contested = False
 
     def publish(self, outgoing: Outgoing) -> None:
         self.sent.append(outgoing)

@@ -10,6 +10,7 @@ from edged.daemon.errand import DiskDone
 from edged.daemon.handling import Handling
 from edged.daemon.items import DrainOver, HouseUp, Pressed, Stop, Tick
 from edged.daemon.notes import Notes
+from edged.daemon.twin import PATIENCE_S, RECHECK_S
 from edged.engine import frames
 from edged.engine.events import EngineDied, LostRun
 from edged.engine.lifecycle import State
@@ -87,6 +88,7 @@ class Desk(ReporterDesk):
             reporter=self.reporter,
             heat=cast("Heat", self),
             broker="b:1883",
+            boot_id="b",
             prefixes=None if keeper is None else cast("PrefixKeeper", keeper),
             known_to=None if known is None else cast("House", known),
         )
@@ -242,6 +244,31 @@ def test_home_assistant_is_told_when_it_was_born_and_when_we_are_connected() -> 
     desk.after(0)
     assert known.told[4:] == ["everything"]
     assert desk.rooms.fake_session.on(desk.rooms.topics.state)
+    assert not [line for line in desk.rooms.lines if "retained" in line]
+
+
+def contested(desk: Desk) -> tuple[bool, bool]:
+    """Whether a twin is told, and our session left to it for a while."""
+    return desk.rooms.health.active("name_taken"), desk.rooms.fake_session.contested
+
+
+def test_another_edged_of_our_name_is_told_and_answered() -> None:
+    desk = Desk()
+    desk.take(packet.Connected(connection=1, session_present=False))
+    desk.message("edged/n/info", b'{"boot_id": "z"}', retain=True, qos=0)
+    desk.message("edged/n/info", b'{"boot_id": "b"}', qos=0)
+    assert contested(desk) == (False, False)
+    desk.after(0)
+    said = len(desk.rooms.fake_session.on(desk.rooms.topics.info))
+    desk.message("edged/n/info", b'{"boot_id": "z"}', qos=0)
+    assert contested(desk) == (True, True)
+    desk.after(0)
+    assert len(desk.rooms.fake_session.on(desk.rooms.topics.info)) == said + 1
+    desk.rooms.clock.advance(RECHECK_S + PATIENCE_S)
+    desk.take(Tick())
+    assert contested(desk) == (False, False)
+    desk.take(packet.Disconnected(code="session_taken_over", reason="r", retry_in_s=40.0))
+    assert contested(desk) == (True, True)
     assert not [line for line in desk.rooms.lines if "retained" in line]
 
 

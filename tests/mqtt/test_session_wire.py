@@ -80,6 +80,18 @@ def test_taken_over_by_a_second_daemon_is_no_tug_of_war() -> None:
         assert (lost.code, lost.retry_in_s >= 30.0) == ("session_taken_over", True)
 
 
+def test_a_contested_session_is_not_taken_back_at_once_whatever_ended_it() -> None:
+    def script(line: Line) -> None:
+        up(line)  # and the line breaks, without a word from the broker
+
+    with ScriptedBroker(script) as broker:
+        rider = Rider(broker.port)
+        rider.session.contested = True
+        with rider:
+            lost = rider.wait(Disconnected)
+            assert (lost.code, lost.retry_in_s >= 30.0) == ("connection_lost", True)
+
+
 @pytest.mark.parametrize(
     ("reason", "code", "patient"),
     [

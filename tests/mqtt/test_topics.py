@@ -43,6 +43,7 @@ def test_the_tree() -> None:
         "edged/hall/request/+": 1,
         "edged/hall/cancel": 0,
         "edged/hall/command/+": 0,
+        "edged/hall/info": 0,
     }
     assert TOPICS.subscriptions()["$share/edged/edged/any/request"] == 1
     assert HOUSE.subscriptions() == PLAIN.subscriptions() | {"ha/test/status": 0}
@@ -63,6 +64,7 @@ def test_parse() -> None:
     assert PLAIN.parse("edged/hall/command/pause") == Inbound(kind="command", name="pause")
     assert PLAIN.parse("edged/any/request") is None
     assert TOPICS.parse("edged/any/request") == request
+    assert PLAIN.parse("edged/hall/info") == Inbound(kind="info")
     assert PLAIN.parse("homeassistant/status") is None
     assert HOUSE.parse("ha/test/status") == Inbound(kind="house")
 
