@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import inf, isfinite, nan
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.thermal.governor import DOWN, UP, State, step
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROUNDED = STEP + 1e-6
+UNTIMED = settings(deadline=None)  # minutes of steps, on a machine that others use too
 TEMPERATURES = st.floats(20, 95)
 SAMPLES = st.builds(
     Sample,
@@ -40,6 +41,7 @@ HISTORIES = st.lists(st.tuples(SAMPLES, st.integers(1, 40)), max_size=8).map(
 )
 
 
+@UNTIMED
 @given(HISTORIES, SAMPLES, TEMPERATURES)
 def test_never_faster_when_hotter(history: list[Sample], last: Sample, other: float) -> None:
     state, _ = drive(history)
@@ -53,6 +55,7 @@ def test_never_faster_when_hotter(history: list[Sample], last: Sample, other: fl
     assert paces[1].admit >= paces[0].admit
 
 
+@UNTIMED
 @given(st.floats(0, 4), TEMPERATURES, TEMPERATURES)
 def test_nor_when_it_stays_hotter(busy: float, one: float, two: float) -> None:
     cool, hot = (
@@ -62,6 +65,7 @@ def test_nor_when_it_stays_hotter(busy: float, one: float, two: float) -> None:
     assert all(slow <= fast + 1e-9 for fast, slow in zip(cool, hot, strict=True))
 
 
+@UNTIMED
 @given(st.lists(JUNK, max_size=80), st.floats(0.1, 90))
 def test_any_number_is_harmless(samples: list[Sample], every: float) -> None:
     state, paces = drive(samples, every=every)
@@ -75,6 +79,7 @@ def test_any_number_is_harmless(samples: list[Sample], every: float) -> None:
     assert drive(steady(45.0, 240, busy=0.0), state)[1][-1] == Pace()
 
 
+@UNTIMED
 @given(HISTORIES)
 def test_steps_are_bounded(history: list[Sample]) -> None:
     paces = [Pace(), *drive(history)[1]]
@@ -85,6 +90,7 @@ def test_steps_are_bounded(history: list[Sample]) -> None:
         assert abs((one.threads or 4) - (two.threads or 4)) <= 1
 
 
+@UNTIMED
 @given(HISTORIES)
 def test_cores_move_by_bounded_steps(history: list[Sample]) -> None:
     state, cores = State(), 4.0
@@ -95,6 +101,7 @@ def test_cores_move_by_bounded_steps(history: list[Sample]) -> None:
         cores = now
 
 
+@UNTIMED
 @given(HISTORIES)
 def test_it_recovers_fully(history: list[Sample]) -> None:
     state, _ = drive(history)
@@ -102,6 +109,7 @@ def test_it_recovers_fully(history: list[Sample]) -> None:
     assert paces[-1] == Pace()
 
 
+@UNTIMED
 @given(TEMPERATURES, st.floats(-60, 60), st.integers(3, 30), st.floats(0, 4))
 def test_one_spike_changes_nothing(celsius: float, spike: float, before: int, busy: float) -> None:
     calm = steady(celsius, before + 30, busy=busy)
@@ -117,6 +125,7 @@ def alike(one: Sequence[Pace], two: Sequence[Pace]) -> bool:
     )
 
 
+@UNTIMED
 @given(st.lists(st.floats(75.1, 77.9), min_size=10, max_size=120))
 def test_inside_a_hysteresis_admission_does_not_swing(band: list[float]) -> None:
     state, paces = drive(steady(78.5, 20))
@@ -125,6 +134,7 @@ def test_inside_a_hysteresis_admission_does_not_swing(band: list[float]) -> None
     assert {pace.admit for pace in paces} == {Admit.NO_BACKGROUND}
 
 
+@UNTIMED
 @given(st.lists(st.floats(-0.55, 0.55), min_size=60, max_size=200))
 def test_sensor_steps_do_not_toggle_threads(noise: list[float]) -> None:
     """It settles; noise of one step of the sensor then moves one thread at most."""
