@@ -19,7 +19,7 @@ from edged.errors import ConfigError, EdgedError
 from edged.files import read_bounded
 from edged.password import read_password
 from edged.settings import Config, MqttConfig
-from edged.verbs import bench, calibrate, explain, models, pull, remove
+from edged.verbs import bench, calibrate, doctor, explain, models, pull, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +36,7 @@ EXAMPLES = """examples:
   edged ask "Is the kitchen warm?"    one prompt over MQTT, answered here
   edged status --json                 what the daemon last said about itself
   edged models                        model files: on this disk, on their way, to be had
+  edged doctor                        what is wrong with board, supply, heat, disk, broker, models
 """
 
 
@@ -171,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add(verbs)
     remove.add(verbs)
     explain.add(verbs)
+    doctor.add(verbs)
     _client_verbs(verbs)
     return parser
 

@@ -20,6 +20,7 @@ ROOTS = (
     "edged/demo*.py",
     "edged/client/*",
     "edged/verbs/*",
+    "edged/doctor/*",
 )
 # what any room may use
 COMMON = (
@@ -99,6 +100,18 @@ PURE = (
     "edged/client/choosing.py",
     "edged/client/render.py",
     "edged/daemon/choicetext.py",
+    "edged/doctor/board.py",
+    "edged/doctor/examine.py",
+    "edged/doctor/facts.py",
+    "edged/doctor/finding.py",
+    "edged/doctor/heat.py",
+    "edged/doctor/history.py",
+    "edged/doctor/house.py",
+    "edged/doctor/kernelwords.py",
+    "edged/doctor/memory.py",
+    "edged/doctor/slowness.py",
+    "edged/doctor/storage.py",
+    "edged/doctor/supply.py",
     "edged/daemon/commands.py",
     "edged/daemon/items.py",
     "edged/daemon/pacing.py",

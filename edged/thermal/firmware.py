@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edged.thermal import gencmd, parse
@@ -18,7 +19,6 @@ from edged.thermal.tree import content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Ask = Callable[[str], str | NoReading]
 
@@ -82,6 +82,11 @@ class Recorded:
     def ask(self, command: str) -> str | NoReading:
         """What was recorded for the command."""
         return content(self._folder / command.partition(" ")[0])
+
+
+def of(root: Path) -> Ask:
+    """How to ask the firmware: of this machine if `root` is `/`, else what was recorded of it."""
+    return Mailbox(root).ask if root == Path("/") else Recorded(root).ask
 
 
 def throttled(ask: Ask) -> Throttled | NoReading:

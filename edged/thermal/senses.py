@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edged.thermal import clock, firmware, parse
 from edged.thermal.hwmon import Cooler, Supply
 from edged.thermal.readings import NoReading, Pressure, Senses
 from edged.thermal.sensor import Zone
 from edged.thermal.tree import content
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Senses", "Sensors", "look"]
 
@@ -27,8 +30,7 @@ class Sensors:
         self._zone = Zone(root)
         self._supply = Supply(root)
         self._cooler = Cooler(root)
-        live = root == Path("/")
-        self._ask = firmware.Mailbox(root).ask if live else firmware.Recorded(root).ask
+        self._ask = firmware.of(root)
 
     def look(self) -> Senses:
         """What they say now; never raises. The firmware, if it hangs, holds the caller a second."""

@@ -84,7 +84,7 @@ def explained(args: argparse.Namespace) -> Survey:
             raise ConfigError(["command line: --headers is for this machine, and not for --device"])
         catalogue = read_catalogue(None, extra)
         return survey(config, _recorded(args.device), catalogue, None, Figures())
-    state = args.state_dir or _state_dir(config)
+    state = args.state_dir or state_dir(config)
     folder = models_directory(config, state)
     facts = probe(Roots(models=folder))
     board = facts.fingerprint(build_id(os.environ) or "unknown")
@@ -124,7 +124,7 @@ def _changed(config: Config, args: argparse.Namespace) -> Config:
         raise ConfigError([f"command line: {error}"]) from error
 
 
-def _state_dir(config: Config) -> Path:
+def state_dir(config: Config) -> Path:
     """Where the daemon keeps its state; not made, for this verb writes nothing."""
     named = config.serving.state_dir or os.environ.get("STATE_DIRECTORY")
     if named:

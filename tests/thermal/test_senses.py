@@ -56,6 +56,7 @@ def test_what_each_state_comes_to() -> None:
         "no-fan": (63.15, False, False),
         "stopped-fan": (79.05, False, False),
         "thrashing": (52.7, False, False),
+        "busy": (55.45, False, False),
     }
 
 

@@ -154,11 +154,11 @@ def test_headers_are_not_asked_for_where_that_makes_no_sense(
 
 def test_where_the_state_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config()
-    assert explain._state_dir(config) == tmp_path / "home/.local/state/edged"
+    assert explain.state_dir(config) == tmp_path / "home/.local/state/edged"
     (tmp_path / "service").mkdir()
-    assert explain._state_dir(config) == tmp_path / "service"
+    assert explain.state_dir(config) == tmp_path / "service"
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    assert explain._state_dir(config) == tmp_path
+    assert explain.state_dir(config) == tmp_path
 
 
 @pytest.mark.parametrize("width", [40, 80, 140])

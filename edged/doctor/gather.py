@@ -1,0 +1,108 @@
+"""Reads everything that the checks judge, of this machine or of a recorded one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from edged.doctor import speeds
+from edged.doctor.connection import connect
+from edged.doctor.disk import read_speed
+from edged.doctor.facts import Facts, Files, Skipped
+from edged.doctor.kernel import kernel, synchronised
+from edged.doctor.service import unit
+from edged.errors import StorageError
+from edged.files import read_bounded
+from edged.models.device import Roots, probe, recorded
+from edged.models.inventory import owners_catalogue
+from edged.models.known import load_figures
+from edged.models.store import Store
+from edged.models.survey import models_directory, survey
+from edged.thermal.senses import look
+
+if TYPE_CHECKING:
+    from edged.clock import Clock
+    from edged.doctor.facts import Broker
+    from edged.doctor.place import Place
+    from edged.models.facts import DeviceFacts
+    from edged.models.survey import Survey
+
+RECORDED = Skipped("this board was recorded")
+WORKER = "edged.engine.worker"
+MAX_STATUS_BYTES = 65_536  # of /proc/PID/status, which has some 60 lines
+_ANONYMOUS = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
+
+
+def gather(place: Place, clock: Clock) -> Facts:
+    """Look at everything once.
+
+    Args:
+        place: Which board.
+        clock: To time the disk.
+
+    Raises:
+        ConfigError: A catalogue has mistakes.
+        StorageError: A catalogue cannot be read.
+    """
+    config, live = place.config, place.live
+    folder = models_directory(config, place.state)
+    device = probe(Roots(models=folder) if live else recorded(place.root))
+    build = speeds.engine(place)
+    found = _survey(place, device, build, folder)
+    serving = speeds.served(place, found)
+    heard: tuple[Broker | Skipped, dict[str, object]] = connect(config) if live else (RECORDED, {})
+    return Facts(
+        device=device,
+        senses=look(place.root),
+        kernel=kernel(place.root),
+        choice=found.choice,
+        load_timeout_s=config.engine.load_timeout_s,
+        files=_files(folder, found),
+        speed=read_speed(serving.path, clock) if live else RECORDED,
+        rates=speeds.rates(place, found, serving, build, heard[1]),
+        broker=heard[0],
+        synchronised=synchronised(place.root),
+        unit=unit() if live else RECORDED,
+    )
+
+
+def _survey(place: Place, device: DeviceFacts, build: str, folder: Path) -> Survey:
+    catalogue = owners_catalogue(place.config.model)
+    figures = load_figures(place.state, device.fingerprint(build))
+    held = held_by_engines() if place.live else 0
+    return survey(place.config, device, catalogue, folder, figures, held=held)
+
+
+def held_by_engines(module: str = WORKER) -> int:
+    """Bytes that the engine of a running edged would give back before another model is loaded.
+
+    Args:
+        module: Engines are known by it in their command lines.
+    """
+    return sum(
+        _anonymous(process.pid)
+        for process in psutil.process_iter(["cmdline"])
+        if module in (process.info["cmdline"] or ())
+    )
+
+
+def _anonymous(pid: int) -> int:
+    try:
+        found = _ANONYMOUS.search(read_bounded(Path(f"/proc/{pid}/status"), MAX_STATUS_BYTES))
+    except StorageError:  # it ended meanwhile
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
+def _files(folder: Path, found: Survey) -> Files:
+    store = Store(folder)
+    return Files(
+        directory=str(folder),
+        stored=store.files(),
+        partials=store.partials(),
+        bad=store.quarantined(),
+        broken=found.inventory.broken,
+    )

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from edged.doctor.memory import memory
+from edged.models.candidates import Choice, Status, Verdict
+from tests.doctor.judging import CHOICE, PI_5, told
+from tests.models.values import candidate, family, variant
+
+
+def chosen(status: Status) -> Choice:
+    verdict = Verdict(
+        candidate=candidate(family(variant("v")), gib=3.0), rule="chosen", reason="7.2 tok/s"
+    )
+    return replace(CHOICE, status=status, chosen="v", verdicts=(verdict,))
+
+
+def test_a_model_that_has_room_and_one_that_is_slow() -> None:
+    found = memory(PI_5, chosen("ok"))
+    assert told(found) == ("memory", "ok")
+    assert found.evidence == "v needs 3.0 GiB; 6.0 GiB to be had of 8.0 GiB, 0.5 GiB kept"
+    slow = memory(PI_5, chosen("degraded"))
+    assert told(slow) == ("degraded", "advice")
+    assert slow.evidence.endswith("7.2 tok/s")
+
+
+def test_no_room_for_any_model_is_an_error() -> None:
+    assert told(memory(PI_5, CHOICE)) == ("no_model_fits", "error")
+
+
+def test_memory_of_unknown_size_is_not_judged() -> None:
+    assert told(memory(replace(PI_5, ram_bytes=0), CHOICE)) == ("memory", "skipped")
