@@ -65,7 +65,11 @@ def _run(args: argparse.Namespace) -> int:
 
     if not args.sysfs_root.is_dir():
         raise ConfigError([f"--sysfs-root {args.sysfs_root}: there is no such folder"])
-    return daemon.run(load_config(args.config), args.sysfs_root)
+
+    def read() -> Config:
+        return load_config(args.config)
+
+    return daemon.run(read(), read, args.sysfs_root)
 
 
 def _check_config(args: argparse.Namespace) -> int:

@@ -113,6 +113,7 @@ PURE = (
     "edged/doctor/storage.py",
     "edged/doctor/supply.py",
     "edged/daemon/commands.py",
+    "edged/daemon/differences.py",
     "edged/daemon/items.py",
     "edged/daemon/pacing.py",
     "edged/daemon/report.py",

@@ -15,14 +15,17 @@ from edged.telemetry.journal import Journal
 from edged.telemetry.notify import Notifier
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edged.settings import Config
 
 
-def run(config: Config, sysfs_root: Path = Path("/")) -> int:
+def run(config: Config, reread: Callable[[], Config], sysfs_root: Path = Path("/")) -> int:
     """Runs the daemon until a signal.
 
     Args:
         config: The checked configuration.
+        reread: Reads it again when SIGHUP asks for it; raises EdgedError.
         sysfs_root: The root of the sensors' files, to play another board's heat to it.
 
     Returns:
@@ -41,6 +44,7 @@ def run(config: Config, sysfs_root: Path = Path("/")) -> int:
         journal=Journal.setup(config.telemetry.log_level, clock=clock),
         notifier=Notifier(clock),
         sysfs_root=sysfs_root,
+        reread=reread,
     )
     return asyncio.run(daemon.run())
 

@@ -24,6 +24,7 @@ from edged.daemon.notes import Notes
 from edged.daemon.outbound import Outbound
 from edged.daemon.outlook import World
 from edged.daemon.panel import PanelKeeper
+from edged.daemon.reload import Reloader
 from edged.daemon.reporter import Reporter
 from edged.daemon.rows import Rows
 from edged.daemon.survey import selection
@@ -34,14 +35,13 @@ from edged.mqtt.topics import Topics
 from edged.serving import events
 from edged.serving.dispatcher import Dispatcher
 from edged.serving.ledger import Ledger
-from edged.serving.message import Rules
 from edged.telemetry import kinds
 from edged.telemetry.kinds import Fields
 from edged.telemetry.meter import Meter
 from edged.thermal import sensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edged.clock import Clock
     from edged.daemon.selection import Selection
@@ -71,6 +71,7 @@ class Daemon:
         journal: Where lines go.
         notifier: The service manager.
         sysfs_root: The root of the sensors' files.
+        reread: Reads the configuration again, in a thread; raises EdgedError.
     """
 
     def __init__(  # noqa: PLR0913 - what a test replaces comes in here
@@ -84,6 +85,7 @@ class Daemon:
         journal: Journal,
         notifier: Notifier,
         sysfs_root: Path,
+        reread: Callable[[], Config],
     ) -> None:
         self._config = config
         self._sysfs_root = sysfs_root
@@ -133,6 +135,9 @@ class Daemon:
             clock=clock,
         )
         self._reporter = self._make_reporter()
+        self._reloader = Reloader(
+            config, reread, journal=journal, reporter=self._reporter, post=self._offer
+        )
         self._panel = self._make_panel()
         self._changer = self._make_changer()
         self._selection = self._make_selection(state_dir)
@@ -154,6 +159,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._signalled)
+        loop.add_signal_handler(signal.SIGHUP, self._reloader.ask)
         await self._startup()
         try:
             while not self._drained():
@@ -233,7 +239,7 @@ class Daemon:
             self._notifier.stopping("finishing the running answer")
             self._journal.write(kinds.STOPPING)
             self._drain_timer = loop.call_later(
-                self._config.serving.drain_s, self._offer, DrainOver()
+                self._reloader.config.serving.drain_s, self._offer, DrainOver()
             )
             self._offer(Stop())
         else:
@@ -257,7 +263,7 @@ class Daemon:
 
     def _target_tps(self) -> float:
         chosen = self._selection
-        return self._config.engine.target_tps if chosen is None else chosen.target_tps
+        return self._reloader.config.engine.target_tps if chosen is None else chosen.target_tps
 
     # The end.
 
@@ -346,14 +352,12 @@ class Daemon:
         )
 
     def _make_handling(self) -> Handling:
-        serving = self._config.serving
-        may_reply_to = self._topics.may_reply_to
         return Handling(
             dispatcher=self._dispatcher,
             engine=self._engine,
             session=self._session,
             topics=self._topics,
-            rules=Rules(serving.max_tokens, serving.max_tokens_limit, may_reply_to),
+            rules=making.rules(self._config, self._topics),
             notes=self._notes,
             meter=self._meter,
             reporter=self._reporter,
@@ -363,6 +367,7 @@ class Daemon:
             prefixes=self._prefixes,
             selection=self._selection,
             known_to=self._house,
+            reloader=self._reloader,
         )
 
     def _make_outbound(self) -> Outbound:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from edged.daemon import inbound
+from edged.daemon import inbound, making
 from edged.daemon.errand import DiskDone
-from edged.daemon.items import DrainOver, HouseUp, Pressed, Stop, Tick
+from edged.daemon.items import ConfigRead, DrainOver, HouseUp, Pressed, Stop, Tick
 from edged.daemon.steering import Steering
 from edged.daemon.twin import Twin
 from edged.engine import events as engine_events
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from edged.daemon.house import House
     from edged.daemon.notes import Notes
     from edged.daemon.prefixes import PrefixKeeper
+    from edged.daemon.reload import Reloader
     from edged.daemon.reporter import Reporter
     from edged.daemon.selection import Selection
     from edged.engine.supervisor import Supervisor
@@ -55,6 +56,7 @@ class Handling:
         prefixes: What is said about errands goes there; None where no model could be loaded.
         selection: Chooses the model; None where the owner did.
         known_to: Home Assistant, which is told what we are.
+        reloader: Knows which configuration is in use.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every room
@@ -74,6 +76,7 @@ class Handling:
         prefixes: PrefixKeeper | None = None,
         selection: Selection | None = None,
         known_to: House | None = None,
+        reloader: Reloader,
     ) -> None:
         self._dispatcher = dispatcher
         self._session = session
@@ -88,6 +91,7 @@ class Handling:
         self._prefixes = prefixes
         self._selection = selection
         self._house = known_to
+        self._reloader = reloader
         self._steering = Steering(
             announce=self._announce,
             dispatcher=dispatcher,
@@ -118,6 +122,7 @@ class Handling:
             **dict.fromkeys(get_args(progress.Event), self._select),
             DiskDone: self._disk_done,
             HouseUp: self._house_up,
+            ConfigRead: self._config_read,
             Tick: self._tick,
             Pressed: self._pressed,
             Stop: self._stop,
@@ -127,6 +132,21 @@ class Handling:
     def take(self, item: object, now: float) -> Effects:
         """The effects of one item of the inbox."""
         return self._handlers[type(item)](item, now)
+
+    # From the owner.
+
+    def _config_read(self, event: ConfigRead, now: float) -> Effects:
+        before = self._reloader.config
+        config = self._reloader.take(event.config)
+        self._rules = making.rules(config, self._topics)
+        self._reporter.configure(config)
+        target = config.engine.target_tps
+        # what `command/target` asked for meanwhile stands until the file says something new
+        if self._selection is not None and target != before.engine.target_tps:
+            self._selection.retarget(target)
+        serving = config.serving
+        limits = events.LimitsSet(capacity=serving.capacity, per_client=serving.client_share)
+        return self._dispatcher.on(limits, now)
 
     # From the broker.
 

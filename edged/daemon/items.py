@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from edged.settings import Config  # noqa: TC001 - msgspec reads the annotations
+
 
 class Tick(msgspec.Struct, frozen=True):
     """A timer went off."""
@@ -23,3 +25,9 @@ class Pressed(msgspec.Struct, frozen=True):
 
 class HouseUp(msgspec.Struct, frozen=True):
     """Home Assistant has started, and our turn to tell it everything has come."""
+
+
+class ConfigRead(msgspec.Struct, frozen=True):
+    """The configuration was read again and has no mistakes."""
+
+    config: Config

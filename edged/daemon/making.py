@@ -10,6 +10,7 @@ from edged.engine.life import Timeouts
 from edged.engine.statestore import StateStore
 from edged.engine.supervisor import WORKER, Supervisor
 from edged.engine.supervisor import Settings as EngineSettings
+from edged.serving.message import Rules
 from edged.serving.state import Settings
 from edged.thermal.senses import Sensors
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edged.clock import Clock
     from edged.daemon.model import Model
     from edged.daemon.notes import Notes
+    from edged.mqtt.topics import Topics
     from edged.serving.dispatcher import Dispatcher
     from edged.settings import Config
     from edged.telemetry.meter import Meter
@@ -37,6 +39,12 @@ def serving_settings(config: Config) -> Settings:
         per_client=serving.client_share,
         duplicate_window_s=serving.duplicate_window_s,
     )
+
+
+def rules(config: Config, topics: Topics) -> Rules:
+    """Limits for requests."""
+    serving = config.serving
+    return Rules(serving.max_tokens, serving.max_tokens_limit, topics.may_reply_to)
 
 
 def supervisor(

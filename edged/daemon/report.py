@@ -82,20 +82,24 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
 
 def info(config: Config, model: ModelView | None, boot_id: str) -> Info:
     """The retained info before the engine is up."""
-    serving = config.serving
-    limits = Limits(
-        payload_bytes=MAX_PAYLOAD_BYTES,
-        max_tokens=serving.max_tokens_limit,
-        capacity=serving.capacity,
-        per_client=serving.client_share,
-        reply_prefixes=config.mqtt.reply_prefixes,
-    )
     return Info(
         node=config.node,
         version=edged.__version__,
         boot_id=boot_id,
         model=model,
-        limits=limits,
+        limits=limits(config),
+    )
+
+
+def limits(config: Config) -> Limits:
+    """What a request may ask for."""
+    serving = config.serving
+    return Limits(
+        payload_bytes=MAX_PAYLOAD_BYTES,
+        max_tokens=serving.max_tokens_limit,
+        capacity=serving.capacity,
+        per_client=serving.client_share,
+        reply_prefixes=config.mqtt.reply_prefixes,
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edged.mqtt.session import Session
     from edged.mqtt.topics import Topics
     from edged.serving.dispatcher import Dispatcher
-    from edged.settings import TelemetryConfig
+    from edged.settings import Config, TelemetryConfig
     from edged.telemetry.journal import Journal
     from edged.telemetry.meter import Meter
     from edged.telemetry.notify import Notifier
@@ -129,6 +129,22 @@ class Reporter:
         """There is nothing to load: the daemon is up, answers so, and says why."""
         self._loading = False
         self._tell_ready()
+
+    def reloading(self) -> None:
+        """The configuration is read again; before READY=1 nobody waits to hear of it."""
+        if self._ready_told:
+            self._notifier.reloading()
+
+    def reloaded(self) -> None:
+        """The configuration that is in use is the one to go by."""
+        if self._ready_told:
+            self._notifier.ready()
+
+    def configure(self, config: Config) -> None:
+        """Go by these intervals and tell these limits."""
+        self._settings = config.telemetry
+        self._info = msgspec.structs.replace(self._info, limits=report.limits(config))
+        self.announce()
 
     def loading(self, percent: float) -> None:
         """The child is loading."""

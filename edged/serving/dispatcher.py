@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edged.serving import endings, events, intake, replies, restoring
 from edged.serving.effects import LEDGER_OPS, Noted
@@ -129,6 +130,11 @@ def _pause_set(state: State, event: events.PauseSet, _now: float) -> list[Effect
     return []
 
 
+def _limits_set(state: State, event: events.LimitsSet, _now: float) -> list[Effect]:
+    state.settings = replace(state.settings, capacity=event.capacity, per_client=event.per_client)
+    return []
+
+
 def _paced(state: State, event: events.Paced, _now: float) -> list[Effect]:
     state.heat = event
     return []
@@ -185,6 +191,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], list[Effect]]] = {
     events.Refused: intake.refused,
     events.CancelAsked: _cancel_asked,
     events.PauseSet: _pause_set,
+    events.LimitsSet: _limits_set,
     events.Paced: _paced,
     events.Drain: _drain,
     events.DrainOver: endings.drain_over,

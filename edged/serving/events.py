@@ -49,6 +49,18 @@ class PauseSet(Struct, frozen=True, kw_only=True):
     paused: bool
 
 
+class LimitsSet(Struct, frozen=True, kw_only=True):
+    """An owner changed how much may wait; what waits already goes on waiting.
+
+    Attributes:
+        capacity: The most that may wait.
+        per_client: The most that one client may have waiting.
+    """
+
+    capacity: int
+    per_client: int
+
+
 class Paced(Struct, frozen=True, kw_only=True):
     """How hot the board is: what runs and what waits goes on, newcomers may be refused.
 
@@ -197,6 +209,7 @@ Event = (
     | Refused
     | CancelAsked
     | PauseSet
+    | LimitsSet
     | Paced
     | Drain
     | DrainOver

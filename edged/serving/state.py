@@ -45,7 +45,7 @@ class State:
     """The desk at which the handlers work, one after the other.
 
     Attributes:
-        settings: As given.
+        settings: How much is taken on; an owner may change it.
         jobs: Accepted requests without a reply, by key: the waiting and the running.
         backlog: The waiting ones, in their order.
         running: The running ones.

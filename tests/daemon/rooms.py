@@ -62,6 +62,10 @@ class FakeNotifier:
         self.said.append(f"READY {status}".strip())
         return True
 
+    def reloading(self) -> bool:
+        self.said.append("RELOADING")
+        return True
+
     def status(self, text: str) -> bool:
         self.said.append(f"STATUS {text}")
         return True

@@ -8,8 +8,9 @@ import pytest
 
 from edged.daemon.errand import DiskDone
 from edged.daemon.handling import Handling
-from edged.daemon.items import DrainOver, HouseUp, Pressed, Stop, Tick
+from edged.daemon.items import ConfigRead, DrainOver, HouseUp, Pressed, Stop, Tick
 from edged.daemon.notes import Notes
+from edged.daemon.reload import Reloader
 from edged.daemon.twin import PATIENCE_S, RECHECK_S
 from edged.engine import frames
 from edged.engine.events import EngineDied, LostRun
@@ -19,6 +20,7 @@ from edged.mqtt.packet import Incoming
 from edged.mqtt.topics import Topics
 from edged.serving import effects
 from edged.serving.message import Rules
+from edged.settings import Config, EngineConfig, ServingConfig
 from tests.daemon.test_reporter import UP
 from tests.daemon.test_reporter import Desk as ReporterDesk
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from edged.daemon.heat import Heat
     from edged.daemon.house import House
     from edged.daemon.prefixes import PrefixKeeper
+    from edged.daemon.selection import Selection
 
 
 class Keeper:
@@ -68,15 +71,33 @@ class Known:
         self.told.append((topic, reason))
 
 
+class Chooser:
+    """Chooses nothing, and remembers what rate was asked for."""
+
+    def __init__(self) -> None:
+        self.targets: list[float] = []
+
+    def retarget(self, target_tps: float) -> None:
+        self.targets.append(target_tps)
+
+
 class Desk(ReporterDesk):
     """A handling over fake rooms."""
 
-    def __init__(self, keeper: Keeper | None = None, known: Known | None = None) -> None:
+    def __init__(
+        self,
+        keeper: Keeper | None = None,
+        known: Known | None = None,
+        chooser: Chooser | None = None,
+    ) -> None:
         super().__init__()
         self.felt: list[tuple[object, float]] = []
         self.rooms.topics = Topics("n", house="homeassistant")
         rooms = self.rooms
         self.notes = Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense)
+        self.reloader = Reloader(
+            Config(), Config, journal=rooms.journal, reporter=self.reporter, post=lambda _item: None
+        )
         self.handling = Handling(
             dispatcher=rooms.dispatcher,
             engine=rooms.engine,
@@ -91,6 +112,8 @@ class Desk(ReporterDesk):
             boot_id="b",
             prefixes=None if keeper is None else cast("PrefixKeeper", keeper),
             known_to=None if known is None else cast("House", known),
+            selection=None if chooser is None else cast("Selection", chooser),
+            reloader=self.reloader,
         )
 
     def hear(self, item: object, now: float) -> list[effects.Effect]:
@@ -447,3 +470,25 @@ def test_a_mistake_of_the_keeper_costs_no_answer() -> None:
     assert "SendReply" in kinds(desk.take(died))
     assert any("prefixes" in line for line in desk.rooms.lines)
     assert "secret" not in "".join(desk.rooms.lines)
+
+
+def test_a_configuration_read_again_changes_limits_and_what_info_says() -> None:
+    desk = Desk()
+    desk.take(UP)
+    serving = ServingConfig(capacity=1, per_client=1, max_tokens_limit=300)
+    desk.take(ConfigRead(Config(serving=serving)))
+    desk.after(0)
+    info = json.loads(desk.rooms.fake_session.on("edged/n/info")[-1].payload)
+    assert (info["limits"]["capacity"], info["limits"]["max_tokens"]) == (1, 300)
+    assert "Accept" not in kinds(
+        desk.message("edged/n/request", b'{"prompt":"p","max_tokens":301}')
+    )
+
+
+def test_the_target_of_the_file_is_asked_for_when_the_file_changes_it() -> None:
+    chooser = Chooser()
+    desk = Desk(chooser=chooser)
+    desk.take(ConfigRead(Config(node="other")))
+    assert chooser.targets == []
+    desk.take(ConfigRead(Config(engine=EngineConfig(target_tps=12))))
+    assert chooser.targets == [12]

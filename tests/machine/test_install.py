@@ -29,6 +29,13 @@ def test_the_service_is_shut_in_while_it_decodes(box: Box) -> None:
     assert score <= MAX_EXPOSURE, table
 
 
+def test_the_service_is_of_the_groups_that_own_the_boards_devices(box: Box) -> None:
+    status = box.sh(f"cat /proc/{box.show('MainPID')}/status")
+    mine = set(status.split("Groups:", 1)[1].split("\n", 1)[0].split())
+    owners = box.sh("getent group video gpio | cut -d: -f3").split()
+    assert set(owners) <= mine
+
+
 def test_the_status_line_lives(box: Box) -> None:
     box.until(box.ready)
     assert "pocket" in box.show("StatusText")

@@ -18,6 +18,7 @@ from edged.serving.events import (
     EngineChanging,
     LedgerBack,
     LedgerLost,
+    LimitsSet,
     Paced,
     PauseSet,
     ReplyTaken,
@@ -48,6 +49,19 @@ def test_pause_holds_back_and_lets_run() -> None:
     desk.on(PauseSet(paused=True))
     assert not only(desk.on(completed(request("run").key)), Submit)
     assert only(desk.on(PauseSet(paused=False)), Submit)[0].request.id == "wait"
+
+
+def test_another_capacity_holds_for_newcomers_alone() -> None:
+    desk = Desk()
+    for name in ("run", "wait", "also"):
+        desk.ask(request(name))
+    desk.on(LimitsSet(capacity=2, per_client=2))
+    reply = answer(desk.ask(request("more")))
+    assert reply.error is not None
+    assert reply.error.code in {"busy", "too_many"}
+    assert desk.standing().waiting == 2
+    desk.on(LimitsSet(capacity=3, per_client=3))
+    assert only(desk.ask(request("again")), Accept)
 
 
 def test_heat_refuses_by_priority_and_lets_run_and_wait() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edged.settings import ServingConfig
+from edged.thermal import firmware
 
 UNIT = Path(__file__).parents[2] / "systemd" / "edged.service"
 MAX_EXPOSURE = 15  # tenths; systemd's own resolver has 22
@@ -35,6 +36,16 @@ def test_the_daemon_is_watched_and_started_anew_but_not_for_a_bad_configuration(
 def test_the_engine_may_be_killed_without_the_daemon() -> None:
     assert options()["OOMPolicy"] == "continue"
     assert int(options()["OOMScoreAdjust"]) > 0
+
+
+def test_no_device_but_the_firmware_and_the_pins_can_be_opened() -> None:
+    lines = UNIT.read_text().splitlines()
+    allowed = [line.split("=", 1)[1] for line in lines if line.startswith("DeviceAllow=")]
+    assert options()["DevicePolicy"] == "closed"
+    assert [one.split()[0] for one in allowed] == [
+        *(f"/{name}" for name in firmware.DEVICES),
+        "char-gpiochip",
+    ]
 
 
 def test_nothing_hides_what_the_daemon_reads_or_speaks_to() -> None:
