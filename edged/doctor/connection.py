@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edged.client.link import decode_object
@@ -16,14 +18,17 @@ if TYPE_CHECKING:
     from edged.settings import Config
 
 LISTEN_S = 2.0  # retained messages come at once
+# Where systemd has the daemon's password from; only root may read it.
+CREDENTIAL = Path("/etc/credstore/edged.mqtt-password")
 MAX_WORD = 32  # bytes of an availability
 
 
-def connect(config: Config) -> tuple[Broker, dict[str, object]]:
+def connect(config: Config, credential: Path = CREDENTIAL) -> tuple[Broker, dict[str, object]]:
     """Connect, subscribe to what edged retains, listen, leave.
 
     Args:
         config: With the broker and its credentials.
+        credential: A file with the password, if the configuration names none.
 
     Returns:
         What it came to, and the retained state; empty if there is none.
@@ -33,7 +38,7 @@ def connect(config: Config) -> tuple[Broker, dict[str, object]]:
     availability = ""
     state: dict[str, object] = {}
     try:
-        with Client(config.mqtt, read_password(config.mqtt.password_file)) as link:
+        with Client(config.mqtt, read_password(_password_file(config, credential))) as link:
             link.subscribe(topics.availability, topics.state)
             deadline = time.monotonic() + LISTEN_S
             while not (availability and state) and (left := deadline - time.monotonic()) > 0:
@@ -45,3 +50,10 @@ def connect(config: Config) -> tuple[Broker, dict[str, object]]:
     except EdgedError as error:
         return Broker(where=where, problem=str(error)), {}
     return Broker(where=where, availability=availability), state
+
+
+def _password_file(config: Config, credential: Path) -> str | None:
+    named = config.mqtt.password_file
+    if named is None and os.access(credential, os.R_OK):
+        return str(credential)
+    return named

@@ -24,7 +24,7 @@ def examine(facts: Facts) -> list[Finding]:
         board.governor(device),
         board.swap(device, kernel),
         storage.storage(device, facts.speed, facts.load_timeout_s),
-        memory.memory(device, facts.choice),
+        memory.memory(device, facts.choice, facts.configured),
         *storage.models(facts.files),
         house.broker(facts.broker),
         house.clock(facts.synchronised),

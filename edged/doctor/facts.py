@@ -60,6 +60,20 @@ class ReadSpeed(msgspec.Struct, frozen=True, kw_only=True):
         return self.read / self.seconds
 
 
+class Configured(msgspec.Struct, frozen=True):
+    """The file that the owner named, which is loaded whatever is chosen.
+
+    Attributes:
+        name: Of the file.
+        need: Bytes of memory that it takes; None if it is no model.
+        reason: Why it is none.
+    """
+
+    name: str
+    need: int | None
+    reason: str = ""
+
+
 class Files(msgspec.Struct, frozen=True, kw_only=True):
     """The models directory.
 
@@ -69,6 +83,7 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
         partials: Downloads that are not whole.
         bad: Files in the quarantine.
         broken: Files that are no models, by name, with the reason.
+        denied: We may not look into it.
     """
 
     directory: str
@@ -76,6 +91,7 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
     partials: tuple[Partial, ...] = ()
     bad: tuple[Quarantined, ...] = ()
     broken: dict[str, str] = {}
+    denied: bool = False
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +146,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         senses: Its sensors.
         kernel: What its kernel was told.
         choice: What edged would serve there.
+        configured: The file that the owner named instead; None if he named none.
         load_timeout_s: Seconds within which a model must be loaded.
         files: Model files.
         speed: Of the disk they are on.
@@ -143,6 +160,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     senses: Senses
     kernel: Kernel
     choice: Choice
+    configured: Configured | None = None
     load_timeout_s: float
     files: Files
     speed: ReadSpeed | Skipped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,18 @@ import psutil
 from edged.doctor import speeds
 from edged.doctor.connection import connect
 from edged.doctor.disk import read_speed
-from edged.doctor.facts import Facts, Files, Skipped
+from edged.doctor.facts import Configured, Facts, Files, Skipped
 from edged.doctor.kernel import kernel, synchronised
 from edged.doctor.service import unit
-from edged.errors import StorageError
+from edged.errors import ModelError, StorageError
 from edged.files import read_bounded
+from edged.models import fit
 from edged.models.device import Roots, probe, recorded
 from edged.models.inventory import owners_catalogue
 from edged.models.known import load_figures
+from edged.models.local import check_file
 from edged.models.store import Store
-from edged.models.survey import models_directory, survey
+from edged.models.survey import models_directory, setup_of, survey
 from edged.thermal.senses import look
 
 if TYPE_CHECKING:
@@ -60,7 +63,8 @@ def gather(place: Place, clock: Clock) -> Facts:
         kernel=kernel(place.root),
         choice=found.choice,
         load_timeout_s=config.engine.load_timeout_s,
-        files=_files(folder, found),
+        configured=_configured(place, device),
+        files=_files(place, folder, found),
         speed=read_speed(serving.path, clock) if live else RECORDED,
         rates=speeds.rates(place, found, serving, build, heard[1]),
         broker=heard[0],
@@ -97,7 +101,22 @@ def _anonymous(pid: int) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def _files(folder: Path, found: Survey) -> Files:
+def _configured(place: Place, device: DeviceFacts) -> Configured | None:
+    """The file that the owner named; of a recorded board only if it was copied."""
+    config = place.config
+    path = None if config.model.path is None else Path(config.model.path)
+    if path is None or not (place.live or path.exists()):
+        return None
+    try:
+        header = check_file(path)
+    except ModelError as error:
+        return Configured(path.name, None, str(error))
+    return Configured(
+        path.name, fit.need(header, setup_of(config.engine, config.model.context, device)).total
+    )
+
+
+def _files(place: Place, folder: Path, found: Survey) -> Files:
     store = Store(folder)
     return Files(
         directory=str(folder),
@@ -105,4 +124,5 @@ def _files(folder: Path, found: Survey) -> Files:
         partials=store.partials(),
         bad=store.quarantined(),
         broken=found.inventory.broken,
+        denied=place.state.is_dir() and not os.access(place.state, os.R_OK | os.X_OK),
     )

@@ -47,7 +47,8 @@ def broker(found: Broker | Skipped) -> Finding:
             severity="error",
             text="the broker cannot be used",
             evidence=found.problem,
-            advice="see mqtt in the configuration: host, port, username and password_file",
+            advice="see mqtt in the configuration: host, port, username, password_file; a password "
+            "in /etc/credstore is read by root alone (sudo)",
         )
     # Mosquitto grants subscriptions that its rules then hide, so silence is told as it is.
     heard = found.availability or "unheard of: it never ran, or the broker's rules hide it"

@@ -58,6 +58,8 @@ def _kind(device: DeviceFacts) -> str:
 
 def models(files: Files) -> list[Finding]:
     """What is wrong with files in the models directory; one that all is well if nothing is."""
+    if files.denied:
+        return [skipped("models", f"{files.directory} is not ours to read; use sudo")]
     checks = (_broken(files), _changed(files), _quarantined(files), _unverified(files))
     found = [finding for finding in checks if finding is not None]
     if not found and not files.stored:

@@ -52,6 +52,8 @@ def test_credentials_are_those_of_the_daemon(tmp_path: Path) -> None:
         assert "refuses us" in anonymous.problem
         known = config(broker.port)
         mqtt = replace(known.mqtt, username="edged", password_file=str(secret))
+        by_credential = replace(known, mqtt=replace(mqtt, password_file=None))
+        assert connect(by_credential, secret)[0].problem == ""
         known = replace(known, mqtt=mqtt)
         assert connect(known)[0].problem == ""
         secret.write_text("wrong\n")

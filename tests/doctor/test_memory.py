@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from edged.doctor.facts import Configured
 from edged.doctor.memory import memory
 from edged.models.candidates import Choice, Status, Verdict
-from tests.doctor.judging import CHOICE, PI_5, told
+from tests.doctor.judging import CHOICE, GIB, PI_5, told
 from tests.models.values import candidate, family, variant
 
 
@@ -30,3 +31,14 @@ def test_no_room_for_any_model_is_an_error() -> None:
 
 def test_memory_of_unknown_size_is_not_judged() -> None:
     assert told(memory(replace(PI_5, ram_bytes=0), CHOICE)) == ("memory", "skipped")
+
+
+def test_a_configured_file_is_judged_instead() -> None:
+    fits = memory(PI_5, CHOICE, Configured("mine.gguf", 6 * GIB))
+    assert told(fits) == ("memory", "ok")
+    assert fits.evidence.startswith("mine.gguf needs 6.0 GiB")
+    large = memory(PI_5, chosen("ok"), Configured("mine.gguf", 6 * GIB + 1))
+    assert told(large) == ("configured_model_too_large", "error")
+    broken = memory(PI_5, chosen("ok"), Configured("mine.gguf", None, "cut off"))
+    assert told(broken) == ("configured_model_broken", "error")
+    assert broken.evidence == "cut off"

@@ -40,6 +40,12 @@ def test_sound_files() -> None:
     assert [told(each) for each in models(Files(directory="/models"))] == [("models", "skipped")]
 
 
+def test_a_folder_that_is_not_ours_is_not_called_empty() -> None:
+    (found,) = models(Files(directory="/models", denied=True))
+    assert told(found) == ("models", "skipped")
+    assert "sudo" in found.text
+
+
 def test_each_ill_file_is_named_with_its_reason() -> None:
     mark = Quarantined(variant="c", file="c.gguf", code="hash", reason="wrong sha256")
     files = Files(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from edged.doctor.finding import Finding
 from edged.models.figurestore import save_measured
 from edged.verbs import doctor, explain
 from tests.models.boards import board
+from tests.models.hubrig import MODEL
 from tests.models.values import measurement
 from tests.rig.broker import free_port
 from tests.thermal.heat import BOARDS, HEAT
@@ -123,6 +125,24 @@ def test_its_configuration_counts(tmp_path: Path, capsys: pytest.CaptureFixture[
     mine.write_text("model: {path: /srv/none.gguf}\n")
     _, told = judged(capsys, "--root", str(tree), "--config", str(mine))
     assert told.bad() == []
+    (tree / "srv").mkdir()
+    (tree / "srv/none.gguf").write_bytes(b"junk")
+    _, told = judged(capsys, "--root", str(tree), "--config", str(mine))
+    assert told.bad() == ["configured_model_broken"]
+    (tree / "srv/none.gguf").write_bytes(MODEL)
+    _, told = judged(capsys, "--root", str(tree), "--config", str(mine))
+    assert told.bad() == []
+    assert "none.gguf needs" in str(told.findings)
+
+
+def test_state_that_is_not_ours_to_read_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = shutil.copytree(BOARDS / "pi5-8gb", tmp_path / "tree")
+    (tree / "var/lib/edged").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may read everything
+    _, told = judged(capsys, "--root", str(tree))
+    assert "not ours to read; use sudo" in str(told.findings)
 
 
 def test_a_folder_that_is_no_board_is_usage(
