@@ -44,7 +44,7 @@ def memory(device: DeviceFacts, choice: Choice, configured: Configured | None = 
         return Finding(
             code="degraded",
             severity="advice",
-            text="no model that has room here meets the target",
+            text="no model that has room here is known to meet the target",
             evidence=f"{evidence}; {verdict.reason}",
             advice="lower engine.target_tps, or see edged explain for what holds the others back",
         )
