@@ -91,7 +91,7 @@ class House:
         configs = discovery.configs(self._topics, traits, self._config.mode)
         before, self._now = self._before, ghosts.announced(configs)
         self._before = ghosts.joined(before, self._now)
-        # Before anything is published, so that whatever a power cut leaves on the broker is known.
+        # Handed to the disk first, so that what a crash leaves on the broker is known.
         self._remember(self._before)
         self._denied = False
         for message in ghosts.messages(before, configs, self._topics.house_id):

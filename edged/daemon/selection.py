@@ -123,7 +123,7 @@ class Selection:
         """
         pinned = None if variant in {"", "auto"} else variant
         if pinned is not None and self._view is not None and pinned not in self.options:
-            message = f"the payload must be auto or one of {', '.join(self.options)}"
+            message = "the payload must be auto or the id of a variant that can be had and fits"
             raise ValueError(message)
         self._wish = msgspec.structs.replace(self._wish, pinned=pinned)
         self._see()

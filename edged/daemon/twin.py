@@ -34,6 +34,7 @@ class Twin:
         self._tell = tell
         self._notes = notes
         self._heard_ourselves = False
+        self._past = ""
         self._seen_at: float | None = None
         self._told_at = float("-inf")
         self._asked = False
@@ -44,11 +45,16 @@ class Twin:
         return self._seen_at is not None
 
     def heard(self, message: Incoming, now: float) -> None:
-        """An `info` of our name; what is retained until we hear ours is an earlier life's."""
+        """An `info` of our name; what is retained until we hear ours is an earlier life's.
+
+        A broker that lost its newest messages may retain that one again.
+        """
         boot_id = _boot_id(message.payload)
         if boot_id == self._boot_id:
             self._heard_ourselves = True
-        elif boot_id and (self._heard_ourselves or not message.retain):
+        elif message.retain and not self._heard_ourselves:
+            self._past = boot_id
+        elif boot_id and not (message.retain and boot_id == self._past):
             self._found("it says so on the topic info", now)
             if now - self._told_at >= PATIENCE_S:
                 self._told_at = now

@@ -60,9 +60,18 @@ def test_what_the_broker_kept_of_our_past_is_no_twin_until_it_has_ours() -> None
     desk.hear(OTHER, retain=True)
     assert not desk.worried()
     desk.hear(info("me"))
-    desk.hear(OTHER, retain=True)
+    desk.hear(OTHER, retain=True)  # the broker was restarted with what it had saved before
+    assert not desk.worried()
+    desk.hear(info("third"), retain=True)
     assert desk.worried()
     assert desk.twin.here
+
+
+def test_who_lives_is_a_twin_though_it_was_there_before_us() -> None:
+    desk = Desk()
+    desk.hear(OTHER, retain=True)
+    desk.hear(OTHER)
+    assert desk.worried()
 
 
 def test_a_twin_is_told_once_and_answered_now_and_then() -> None:

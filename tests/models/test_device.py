@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edged.models.device import Roots, probe, recorded
+from edged.models.device import Roots, board_name, probe, recorded
 from edged.models.facts import DeviceFacts
 from tests.models.boards import BOARDS, board
 
@@ -57,6 +57,11 @@ def test_a_pc() -> None:
     assert (facts.board, facts.architecture, facts.cores) == ("OptiPlex 3000", "x86_64", 6)
     assert facts.cpu_features == ("avx", "avx2", "avx_vnni", "bmi2", "f16c", "fma")
     assert (facts.firmware, facts.storage, facts.cooler) == ("03/14/2025", "disk", None)
+
+
+def test_the_name_alone(tmp_path: Path) -> None:
+    assert board_name(BOARDS / "pi5-16gb") == "Raspberry Pi 5 Model B Rev 1.1"
+    assert board_name(tmp_path) is None
 
 
 @pytest.fixture

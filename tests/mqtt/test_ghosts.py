@@ -5,9 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edged.mqtt import ghosts
 from edged.mqtt.discovery import Config, configs
+from edged.mqtt.entities import PLATFORMS
 from edged.mqtt.ghosts import MIGRATE, announced, decode, encode, joined, messages
 from edged.mqtt.topics import Topics
 from tests.mqtt.test_entities import BARE
@@ -105,6 +108,25 @@ def test_while_one_replaces_the_other_both_are_known() -> None:
         "homeassistant/device/edged_old/config": {},
     }
     assert joined({}, now) == now
+
+
+topics = st.sampled_from([DEVICE, *(config.topic for config in PARTS[:2]), "ha/x/edged_n/y/config"])
+parts = st.dictionaries(
+    st.sampled_from(["prompt", "answer", "old"]), st.sampled_from(sorted(PLATFORMS))
+)
+
+
+@given(st.dictionaries(topics, parts), st.sampled_from([(), WHOLE, PARTS, (*WHOLE, *PARTS)]))
+def test_whatever_was_there_only_what_shall_be_is_left(
+    before: dict[str, dict[str, str]], now: tuple[Config, ...]
+) -> None:
+    broker = Broker(before, now)
+    assert broker.retained.keys() == {config.topic for config in now}
+    for config in now:
+        left = broker.retained[config.topic].get("components", {})
+        ended = {key: part for key, part in left.items() if part.keys() == {"platform"}}
+        gone = before.get(config.topic, {}).keys() - config.components.keys()
+        assert ended.keys() == (gone if config.whole else set())
 
 
 def test_what_was_announced_is_read_again() -> None:
