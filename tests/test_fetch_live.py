@@ -128,34 +128,34 @@ def test_a_better_file_is_predicted_fetched_in_two_pieces_proven_and_swapped_to(
         steps = progress(client, node, BEST)
         told = daemon.stderr()
 
-    # Each prompt was answered, by the one or by the other.
-    assert {reply["status"] for reply in replies} == {"ok"}
-    served = [reply["variant"] for reply in replies]
-    assert served == sorted(served, key=[*dict.fromkeys(served)].index)
-    assert set(served) <= {"pocket", BEST}
+        # Each prompt was answered, by the one or by the other.
+        assert {reply["status"] for reply in replies} == {"ok"}
+        served = [reply["variant"] for reply in replies]
+        assert served == sorted(served, key=[*dict.fromkeys(served)].index)
+        assert set(served) <= {"pocket", BEST}
 
-    # Predicted by its header before anything else of it was here, then had, then proven.
-    speeds = [
-        (candidate(found, BEST)["on_disk"], candidate(found, BEST)["speeds"][0]["source"])
-        for found in selections
-        if candidate(found, BEST)["speeds"]
-    ]
-    stages = list(dict.fromkeys(speeds))
-    assert stages == [(False, "predicted"), (True, "predicted"), (True, "measured")]
-    assert candidate(selections[-1], BEST)["rule"] == "chosen"
-    assert (proven["serves"], proven["status"]) == (BEST, "ok")
-    assert candidate(proven, NEXT)["need_from"] == "header"
+        # Predicted by its header before anything else of it was here, then had, then proven.
+        speeds = [
+            (candidate(found, BEST)["on_disk"], candidate(found, BEST)["speeds"][0]["source"])
+            for found in selections
+            if candidate(found, BEST)["speeds"]
+        ]
+        stages = list(dict.fromkeys(speeds))
+        assert stages == [(False, "predicted"), (True, "predicted"), (True, "measured")]
+        assert candidate(selections[-1], BEST)["rule"] == "chosen"
+        assert (proven["serves"], proven["status"]) == (BEST, "ok")
+        assert candidate(proven, NEXT)["need_from"] == "header"
 
-    # The second piece began where the first one had ended.
-    starts = [seen.start for seen in rig.asked("cdn") if f"{BEST}.gguf" in seen.path]
-    assert starts == [0, 0, CUT_AT]
-    done = [each["done"] for each in steps]
-    assert done == sorted(done)
-    assert "waiting" in {each["state"] for each in steps}
-    assert rig.sent < 2 * FIRST_BYTES + len(files[f"{BEST}.gguf"]) + (1 << 20)
-    assert (tmp_path / "models" / f"{BEST}.gguf").read_bytes() == files[f"{BEST}.gguf"]
-    assert "model fetched" in told
-    assert f"variant={BEST}" in told
+        # The second piece began where the first one had ended.
+        starts = [seen.start for seen in rig.asked("cdn") if f"{BEST}.gguf" in seen.path]
+        assert starts == [0, 0, CUT_AT]
+        done = [each["done"] for each in steps]
+        assert done == sorted(done)
+        assert "waiting" in {each["state"] for each in steps}
+        assert rig.sent < 2 * FIRST_BYTES + len(files[f"{BEST}.gguf"]) + (1 << 20)
+        assert (tmp_path / "models" / f"{BEST}.gguf").read_bytes() == files[f"{BEST}.gguf"]
+        assert "model fetched" in told
+        assert f"variant={BEST}" in told
 
 
 def test_a_file_of_a_wrong_hash_is_put_aside_and_the_next_one_serves(

@@ -48,6 +48,11 @@ class Lookout:
         self._looked_at = self._checked_at = 0.0
         self.view: View | None = None
 
+    @property
+    def looking(self) -> bool:
+        """Whether a look is under way, so that `view` may be of yesterday."""
+        return self._looking
+
     def see(self, wish: Wish) -> None:
         """Look now; if a look is under way, once more after it."""
         if self._looking:

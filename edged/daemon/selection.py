@@ -225,7 +225,9 @@ class Selection:
 
     def _step(self, now: float) -> list[Effect]:
         view = self._view
-        if view is None or self._changer.busy or self._timing or self._aside:
+        if view is None or self._lookout.looking:
+            return []  # what was done may be to do no more
+        if self._changer.busy or self._timing or self._aside:
             return []
         match steps.next_step(self._situation(view)):
             case steps.Swap() if view.model is not None:

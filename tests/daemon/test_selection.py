@@ -594,6 +594,23 @@ def test_headers_are_read_while_nobody_asks_before_anything_is_fetched() -> None
     play(scene())
 
 
+def test_what_has_been_done_is_not_done_again_before_a_look_has_seen_it() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views |= {"unread": (far("far"),), "measured": frozenset({"pocket"})}
+        await house.started()
+        house.gate.set()
+        house.after(IDLE_S)
+        await asyncio.sleep(0.01)
+        house.views["unread"] = ()
+        house.after(IDLE_S)  # the look that follows has not come back
+        await asyncio.sleep(0.01)
+        assert house.read == [["far"]]
+        house.selection.stop()
+
+    play(scene())
+
+
 def test_mistakes_with_headers_do_not_keep_a_model_away_for_ever() -> None:
     async def scene() -> None:
         house = House()
