@@ -6,7 +6,9 @@ neighbour's load falls on both.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from bench import synthetic
 from bench.mixes import MIXES
@@ -17,6 +19,9 @@ from bench.peer.verdict import judge
 from bench.report import Options, Result, run
 from bench.shapes import SHAPES, bits_per_weight, plan
 from tests.rig.broker import Broker
+
+if TYPE_CHECKING:
+    from bench.peer.pairs import RatePair
 
 SHAPE: Final = "overhead"
 # Seconds of each part; loading and what is read before come on top, about a minute in all.
@@ -34,7 +39,7 @@ def measure(options: Options) -> Result:
     crowd = Same(model=same.model, context=STREAM_CONTEXT)
     times = FULL if options.full else 1.0
     with Broker() as broker:
-        alone = rates.measure(broker.port, same, times * RATES_S)
+        alone = _rates(broker.port, same, times * RATES_S)
         together = streams.measure(broker.port, crowd, times * STREAMS_S)
         warm, disk = warmth.measure(broker.port, same, times * WARM_S)
     measured = Measured(
@@ -47,6 +52,13 @@ def measure(options: Options) -> Result:
         warm_tokens=warmth.TOKENS,
     )
     return judge(measured, _conditions(same))
+
+
+def _rates(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
+    """On all cores, which broker, daemon and client need too, and with one left to them."""
+    counts = sorted({same.threads, max(1, same.threads - 1)})
+    sides = [msgspec.structs.replace(same, threads=count) for count in counts]
+    return tuple(pair for side in sides for pair in rates.measure(port, side, seconds / len(sides)))
 
 
 def _conditions(same: Same) -> dict[str, str | float]:

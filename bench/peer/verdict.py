@@ -36,7 +36,7 @@ def judge(measured: Measured, conditions: dict[str, str | float]) -> Result:
     }
     return Result(
         figures=(
-            *_rates(undisturbed(measured.rates)),
+            *_rates(measured.rates),
             *_streams(measured.streams),
             *_warm(undisturbed(measured.warm)),
             *_disk(undisturbed(measured.disk)),
@@ -53,26 +53,40 @@ def _disturbed(pairs: Sequence[Pair]) -> float | None:
     return 100 * sum(pair.others >= QUIET for pair in pairs) / len(pairs) if pairs else None
 
 
-def _rates(pairs: Sequence[RatePair]) -> tuple[Figure, ...]:
+def _rates(pairs: Sequence[RatePair]) -> Iterable[Figure]:
+    for threads, group in _by_threads(pairs):
+        yield from _rates_of(undisturbed(group), f", {threads} threads")
+
+
+def _by_threads(pairs: Sequence[RatePair]) -> Iterable[tuple[int, list[RatePair]]]:
+    for threads in sorted({pair.tg_bench.n_threads for pair in pairs}):
+        yield threads, [pair for pair in pairs if pair.tg_bench.n_threads == threads]
+
+
+def _rates_of(pairs: Sequence[RatePair], of: str) -> tuple[Figure, ...]:
+    tg_bench = median(p.tg_bench.tokens_per_second for p in pairs)
+    pp_bench = median(p.pp_bench.tokens_per_second for p in pairs)
+    tg_own = median(p.tg_own_ratio for p in pairs)
+    pp_own = median(p.pp_own_ratio for p in pairs)
     return (
-        judged("tg128 over MQTT / llama-bench", median(p.tg_ratio for p in pairs), RATE_GOAL),
-        *_spread("tg128", [p.tg_ratio for p in pairs]),
-        told("tg128 by the reply's timings / llama-bench", median(p.tg_own_ratio for p in pairs)),
-        told("tg128 over MQTT", median(p.tg_tps for p in pairs), "tok/s"),
-        told("tg128 of llama-bench", median(p.tg_bench.tokens_per_second for p in pairs), "tok/s"),
-        judged("pp512 over MQTT / llama-bench", median(p.pp_ratio for p in pairs), RATE_GOAL),
-        *_spread("pp512", [p.pp_ratio for p in pairs]),
-        told("pp512 by the reply's timings / llama-bench", median(p.pp_own_ratio for p in pairs)),
-        told("pp512 over MQTT", median(p.pp_tps for p in pairs), "tok/s"),
-        told("cores that read over MQTT", median(pair.pp_cores for pair in pairs)),
-        told("pp512 of llama-bench", median(p.pp_bench.tokens_per_second for p in pairs), "tok/s"),
+        judged(f"tg128 over MQTT / llama-bench{of}", median(p.tg_ratio for p in pairs), RATE_GOAL),
+        *_spread("tg128", of, [p.tg_ratio for p in pairs]),
+        told(f"tg128 by the reply's timings / llama-bench{of}", tg_own),
+        told(f"tg128 over MQTT{of}", median(p.tg_tps for p in pairs), "tok/s"),
+        told(f"tg128 of llama-bench{of}", tg_bench, "tok/s"),
+        judged(f"pp512 over MQTT / llama-bench{of}", median(p.pp_ratio for p in pairs), RATE_GOAL),
+        *_spread("pp512", of, [p.pp_ratio for p in pairs]),
+        told(f"pp512 by the reply's timings / llama-bench{of}", pp_own),
+        told(f"pp512 over MQTT{of}", median(p.pp_tps for p in pairs), "tok/s"),
+        told(f"cores that read over MQTT{of}", median(pair.pp_cores for pair in pairs)),
+        told(f"pp512 of llama-bench{of}", pp_bench, "tok/s"),
     )
 
 
-def _spread(name: str, ratios: Sequence[float]) -> tuple[Figure, ...]:
+def _spread(name: str, of: str, ratios: Sequence[float]) -> tuple[Figure, ...]:
     return (
-        told(f"lowest {name} ratio of a pair", min(ratios, default=None)),
-        told(f"highest {name} ratio of a pair", max(ratios, default=None)),
+        told(f"lowest {name} ratio of a pair{of}", min(ratios, default=None)),
+        told(f"highest {name} ratio of a pair{of}", max(ratios, default=None)),
     )
 
 
@@ -110,17 +124,15 @@ def _disk(pairs: Sequence[DiskPair]) -> tuple[Figure, ...]:
     )
 
 
-def _rate_series(pairs: Sequence[RatePair]) -> tuple[Series, ...]:
-    return (
-        _series("tg128 over MQTT", "tok/s decoded", (p.tg_tps for p in pairs)),
-        _series(
-            "tg128 of llama-bench", "tok/s decoded", (p.tg_bench.tokens_per_second for p in pairs)
-        ),
-        _series("pp512 over MQTT", "tok/s read", (p.pp_tps for p in pairs)),
-        _series(
-            "pp512 of llama-bench", "tok/s read", (p.pp_bench.tokens_per_second for p in pairs)
-        ),
-    )
+def _rate_series(pairs: Sequence[RatePair]) -> Iterable[Series]:
+    for threads, group in _by_threads(pairs):
+        of, tg, pp = f", {threads} threads", "tok/s decoded", "tok/s read"
+        yield _series(f"tg128 over MQTT{of}", tg, (p.tg_tps for p in group))
+        tg_bench = (p.tg_bench.tokens_per_second for p in group)
+        yield _series(f"tg128 of llama-bench{of}", tg, tg_bench)
+        yield _series(f"pp512 over MQTT{of}", pp, (p.pp_tps for p in group))
+        pp_bench = (p.pp_bench.tokens_per_second for p in group)
+        yield _series(f"pp512 of llama-bench{of}", pp, pp_bench)
 
 
 def _other_series(measured: Measured) -> Iterable[Series]:

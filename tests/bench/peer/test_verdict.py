@@ -124,14 +124,25 @@ def test_equal_sides_meet_every_goal() -> None:
 def test_rates_are_those_the_client_saw() -> None:
     pairs = (rate(), rate(pp_s=10.24, tg_s=8.0), rate(pp_s=5.2, tg_s=4.04))
     found = figures(measured(rates=pairs))
-    assert found["tg128 over MQTT / llama-bench"].value == pytest.approx(4.0 / 4.04)
-    assert found["lowest tg128 ratio of a pair"].value == pytest.approx(0.5)
-    assert found["highest tg128 ratio of a pair"].value == pytest.approx(1.0)
-    assert found["tg128 of llama-bench"].value == pytest.approx(32.0)
-    assert found["tg128 by the reply's timings / llama-bench"].value == pytest.approx(33 / 32)
-    assert found["pp512 over MQTT / llama-bench"].value == pytest.approx(5.12 / 5.2)
-    assert found["pp512 over MQTT"].value == pytest.approx(512 / 5.2)
-    assert found["pp512 by the reply's timings / llama-bench"].value == pytest.approx(1.05)
+    assert found["tg128 over MQTT / llama-bench, 2 threads"].value == pytest.approx(4.0 / 4.04)
+    assert found["lowest tg128 ratio of a pair, 2 threads"].value == pytest.approx(0.5)
+    assert found["highest tg128 ratio of a pair, 2 threads"].value == pytest.approx(1.0)
+    assert found["tg128 of llama-bench, 2 threads"].value == pytest.approx(32.0)
+    assert found["tg128 by the reply's timings / llama-bench, 2 threads"].value == pytest.approx(
+        33 / 32
+    )
+    assert found["pp512 over MQTT / llama-bench, 2 threads"].value == pytest.approx(5.12 / 5.2)
+    assert found["pp512 over MQTT, 2 threads"].value == pytest.approx(512 / 5.2)
+    assert found["pp512 by the reply's timings / llama-bench, 2 threads"].value == pytest.approx(
+        1.05
+    )
+
+
+def test_each_number_of_threads_is_held_to_the_goals() -> None:
+    alone = msgspec.structs.replace(
+        rate(tg_s=8.0), tg_bench=msgspec.structs.replace(row(gen=128, seconds=4.0), n_threads=1)
+    )
+    assert missed(measured(rates=(rate(), alone))) == ["tg128 over MQTT / llama-bench, 1 threads"]
 
 
 def test_tokens_that_were_known_do_not_count_as_read() -> None:
@@ -143,8 +154,8 @@ def test_tokens_that_were_known_do_not_count_as_read() -> None:
 def test_slow_rates_miss_their_goals() -> None:
     slow = rate(pp_s=5.3, tg_s=4.1)
     assert missed(measured(rates=(slow,))) == [
-        "tg128 over MQTT / llama-bench",
-        "pp512 over MQTT / llama-bench",
+        "tg128 over MQTT / llama-bench, 2 threads",
+        "pp512 over MQTT / llama-bench, 2 threads",
     ]
 
 
@@ -194,7 +205,7 @@ def test_a_refusal_misses_the_goal_however_fast_it_came() -> None:
 
 def test_nothing_measured_meets_no_goal() -> None:
     nothing = measured(rates=(), streams=(), warm=(), disk=())
-    assert len(missed(nothing)) == 5
+    assert len(missed(nothing)) == 3
 
 
 def test_unequal_work_is_told() -> None:
@@ -218,14 +229,14 @@ def test_pairs_in_which_others_computed_are_left_out() -> None:
 def test_without_a_quiet_pair_the_busy_ones_count_and_that_is_told() -> None:
     slow = msgspec.structs.replace(rate(tg_s=8.0), others=0.9)
     found = measured(rates=(slow,))
-    assert missed(found) == ["tg128 over MQTT / llama-bench"]
+    assert missed(found) == ["tg128 over MQTT / llama-bench, 2 threads"]
     assert "not to be trusted" in notes(found)[0]
 
 
 def test_fewer_threads_than_the_peers_are_told() -> None:
     spared = msgspec.structs.replace(rate(pp_s=9.0), pp_cores=1.02)
     found = measured(rates=(spared,))
-    assert figures(found)["cores that read over MQTT"].value == pytest.approx(1.02)
+    assert figures(found)["cores that read over MQTT, 2 threads"].value == pytest.approx(1.02)
     assert "fewer threads" in notes(found)[0]
 
 
@@ -240,7 +251,7 @@ def test_a_prefix_read_again_is_told() -> None:
 
 def test_series_share_a_plot_only_with_their_like() -> None:
     units = {series.name: series.unit for series in judge(measured(), {}).series}
-    assert units["tg128 over MQTT"] == units["tg128 of llama-bench"]
-    assert units["tg128 over MQTT"] != units["pp512 over MQTT"]
+    assert units["tg128 over MQTT, 2 threads"] == units["tg128 of llama-bench, 2 threads"]
+    assert units["tg128 over MQTT, 2 threads"] != units["pp512 over MQTT, 2 threads"]
     assert units["warm TTFT over MQTT"] == units["the question alone"] == "ms"
     assert "8 at once, llama-server" in units
