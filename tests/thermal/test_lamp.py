@@ -39,3 +39,4 @@ def test_a_problem_blinks_faster_than_throttling_and_only_idle_breathes() -> Non
     problem, throttled = PATTERNS[Light.PROBLEM], PATTERNS[Light.THROTTLED]
     assert problem.on_s + problem.off_s < throttled.on_s + throttled.off_s
     assert [shown for shown, pattern in PATTERNS.items() if pattern.fade_s] == [Light.IDLE]
+    assert PATTERNS[Light.IDLE].off_s > 2 * PATTERNS[Light.IDLE].fade_s, "wakes while it fades"
