@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 PASSWORD = "hunter2-correct-horse"  # noqa: S105 - a test's own
-MAY_INHERIT = {"LANG", "LC_CTYPE", "PYTHONPATH", "LLAMA_CPP_LIB_PATH", "LD_LIBRARY_PATH"}
+MAY_INHERIT = {
+    "GLIBC_TUNABLES",
+    "LANG",
+    "LC_CTYPE",
+    "LD_LIBRARY_PATH",
+    "LLAMA_CPP_LIB_PATH",
+    "PYTHONPATH",
+}
 FAKE: Mapping[str, Any] = {"ms_per_token": 20, "answer": "the answer is quince"}
 PROMPT = "a question about medlars"
 
