@@ -185,6 +185,7 @@ PURE = (
     "edged/mqtt/outbox.py",
     "edged/mqtt/packet.py",
     "edged/mqtt/receipts.py",
+    "edged/mqtt/sensors.py",
     "edged/mqtt/topics.py",
     "edged/telemetry/kinds.py",
     "edged/telemetry/meter.py",

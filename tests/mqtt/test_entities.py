@@ -6,7 +6,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from edged.mqtt.entities import EVENT_TYPES, PLATFORMS, STATUSES, Traits, entities
+from edged.mqtt.entities import EVENT_TYPES, PLATFORMS, Traits, entities
+from edged.mqtt.sensors import STATUSES
 from edged.mqtt.topics import Topics
 from edged.telemetry.state import ProblemView, State
 from edged.thermal.pace import Throttle
