@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.timeout(1200))
             if not config.getoption("--machine", default=False):
                 item.add_marker(pytest.mark.skip(reason="boots a machine: make test-machine"))
 
@@ -52,7 +52,7 @@ def base(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     assert not missing, f"apt-get install mmdebstrap systemd-container apt-utils ({missing})"
     tree = tmp_path_factory.mktemp("base")
-    roots.unpack(roots.archive(package), tree)
+    roots.unpack(roots.archive(package, ARCHITECTURE), tree)
     repository.make(tree, package)
     return tree
 

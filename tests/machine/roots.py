@@ -8,23 +8,25 @@ import re
 import subprocess
 from pathlib import Path
 
+from tests.machine.emulated import PI_5
+
 SUITE = "trixie"
 # What a Pi has anyway, a broker and its clients, and what maintainer scripts need.
 ALWAYS = "apt-utils dbus debconf iproute2 mosquitto mosquitto-clients procps systemd-sysv"
 
 
-def archive(package: Path) -> Path:
+def archive(package: Path, architecture: str) -> Path:
     """A tar of a tree in which `package` can be installed without a network."""
     include = sorted({*ALWAYS.split(), *depends(package)})
     mirror = sources()
     week = subprocess.run(["date", "+%G-%V"], check=True, capture_output=True, text=True).stdout
     key = hashlib.sha256("\n".join([*include, mirror, week]).encode()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "edged" / "roots"
-    made = cache / f"{SUITE}-{key}.tar"
+    made = cache / f"{SUITE}-{architecture}-{key}.tar"
     if not made.exists():
         cache.mkdir(parents=True, exist_ok=True)
         part = made.with_suffix(".part.tar")
-        _debootstrap(include, mirror, part)
+        _debootstrap(include, mirror, part, architecture)
         part.rename(made)
     return made
 
@@ -59,6 +61,13 @@ def sources() -> str:
     return "\n".join(re.sub(rf"\b{own[1]}\b", SUITE, text) for text in debian[:1])
 
 
-def _debootstrap(include: list[str], mirror: str, target: Path) -> None:
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(include)}"]
-    subprocess.run([*command, SUITE, target, "-"], input=mirror, check=True, text=True)
+def _debootstrap(include: list[str], mirror: str, target: Path, architecture: str) -> None:
+    options = [f"--include={','.join(include)}", f"--architectures={architecture}"]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", *options]
+    subprocess.run(
+        [*command, SUITE, target, "-"],
+        input=mirror,
+        check=True,
+        text=True,
+        env={**os.environ, "QEMU_CPU": PI_5},  # for another architecture than this machine's
+    )

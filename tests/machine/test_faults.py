@@ -66,3 +66,16 @@ def test_a_reboot_with_prompts_in_flight_loses_none(box: Box) -> None:
     box.reboot()
     box.until(box.ready)
     assert sorted(collect(box, names)) == sorted(names)
+
+
+def test_a_full_disk_is_told_and_prompts_are_still_answered(box: Box) -> None:
+    box.sh(
+        "systemctl stop edged\n"
+        "mount -t tmpfs -o size=64k,mode=700,uid=edged,gid=edged tmpfs /var/lib/edged\n"
+        "dd if=/dev/zero of=/var/lib/edged/full bs=1k 2>/dev/null || true\n"
+        "systemctl start edged"
+    )
+    box.until(lambda: "ledger lost" in box.sh("journalctl -u edged"))
+    assert box.ask("Is the kitchen warm?", "full", max_tokens=8)["status"] == "ok"
+    box.sh("systemctl stop edged && umount /var/lib/edged && systemctl start edged")
+    box.until(box.ready)
