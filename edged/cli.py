@@ -85,7 +85,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _ask(args: argparse.Namespace) -> int:
-    from edged.client.ask import ask  # noqa: PLC0415 - rich and paho are for the client verbs
+    from edged.client.ask import ask, read_schema  # noqa: PLC0415 - rich and paho are for the client verbs
 
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     chosen = {
@@ -93,6 +93,8 @@ def _ask(args: argparse.Namespace) -> int:
         for name in ("system", "max_tokens", "temperature", "seed", "priority")
         if getattr(args, name) is not None
     }
+    if args.schema is not None:
+        chosen["schema"] = read_schema(args.schema)
     request: dict[str, Any] = {"id": f"ask-{secrets.token_hex(6)}", "prompt": prompt, **chosen}
 
     def talk(link: Client, topics: Topics) -> int:
@@ -188,6 +190,9 @@ def _client_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     ask.add_argument("--max-tokens", type=int, metavar="N", help="most tokens of the answer")
     ask.add_argument("--temperature", type=float, metavar="T", help="0 is greedy, up to 5")
     ask.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same text")
+    ask.add_argument(
+        "--schema", type=Path, metavar="FILE", help="a JSON Schema that the answer obeys"
+    )
     ask.add_argument("--priority", choices=("urgent", "normal", "background"))
     _broker_options(ask, timeout=600, waits="the reply")
     ask.set_defaults(verb=_ask)

@@ -14,6 +14,7 @@ from tests.rig.daemon import DaemonProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     Done = subprocess.CompletedProcess[str]
 
@@ -51,6 +52,16 @@ def test_ask_reads_standard_input_and_prints_json(port: int) -> None:
     reply = json.loads(done.stdout)
     assert (reply["status"], reply["finish_reason"]) == ("ok", "length")
     assert reply["usage"]["completion_tokens"] == 1
+
+
+def test_ask_for_an_answer_that_obeys_a_schema(port: int, tmp_path: Path) -> None:
+    schema = tmp_path / "lamp.json"
+    schema.write_text('{"properties": {"on": {"type": "boolean"}}, "required": ["on"]}')
+    done = edged(port, "ask", "is it on?", "--schema", str(schema), "--json")
+    assert json.loads(done.stdout)["json"] == {"on": False}
+    assert json.loads(edged(port, "ask", "hm", "--schema", str(schema)).stdout) == {"on": False}
+    schema.write_text("{}")
+    assert "bad_schema" in edged(port, "ask", "is it on?", "--schema", str(schema)).stderr
 
 
 def test_a_refusal_is_exit_code_1_and_one_line(port: int) -> None:

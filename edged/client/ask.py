@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 import time
@@ -10,11 +11,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 
 from edged.client.link import decode_object
+from edged.errors import EdgedError
+from edged.files import read_bounded
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edged.client.link import Link
     from edged.mqtt.packet import Incoming
     from edged.mqtt.topics import Topics
+
+# As many as the daemon takes.
+MAX_SCHEMA_BYTES = 32768
 
 
 class Asker:
@@ -94,7 +102,7 @@ class Asker:
             self._note(f"reading the prompt: {payload.get('percent')} %")
 
     def _finish(self, reply: dict[str, Any]) -> None:
-        text = reply.get("text") or ""
+        text = answer(reply, self._shown)
         # Stream messages are QoS 0: what was lost on the way is in the reply.
         if text.startswith(self._shown):
             self._out.write(text[len(self._shown) :])
@@ -109,6 +117,34 @@ class Asker:
         if self._notes is not None and line != self._quiet_line:
             self._quiet_line = line
             print(line, file=self._notes, flush=True)
+
+
+def answer(reply: dict[str, Any], shown: str) -> str:
+    """What the reply answers, as text.
+
+    Args:
+        reply: The terminal reply.
+        shown: What was streamed; of JSON that is the model's own spelling, and stays.
+    """
+    if "json" not in reply:
+        return reply.get("text") or ""
+    with contextlib.suppress(msgspec.DecodeError):
+        if msgspec.json.decode(shown) == reply["json"]:
+            return shown
+    return msgspec.json.encode(reply["json"]).decode()
+
+
+def read_schema(path: Path) -> dict[str, Any]:
+    """A JSON Schema from a file.
+
+    Raises:
+        EdgedError: It cannot be read, or is no JSON object.
+    """
+    try:
+        return msgspec.json.decode(read_bounded(path, MAX_SCHEMA_BYTES), type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        message = f"{path}: no JSON Schema: {error}"
+        raise EdgedError(message) from None
 
 
 def summary(reply: dict[str, Any]) -> str:

@@ -174,5 +174,6 @@ def generate(request: Request) -> frames.Generate:
         repeat_penalty=sampling.repeat_penalty,
         seed=sampling.seed,
         stop=request.stop,
+        schema=request.schema,
         priority=int(request.priority),
     )

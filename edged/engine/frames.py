@@ -24,6 +24,8 @@ Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 KvType = Literal["f16", "q8_0"]
 # A Pi 5 has four cores; more streams than this only share out what one could have.
 MAX_STREAMS = 16
+# As the daemon writes it at most, with all references followed; the frame has room for that.
+MAX_SCHEMA_CHARS = 65536
 # Keys of errands for prefixes (Learn, Restore, Save, Unlearn) begin so, and those of Measure so.
 ERRAND = "prefix/"
 MEASURE = "measure/"
@@ -91,6 +93,7 @@ class Generate(Frame, frozen=True):
     At most Ready.streams at a time, and one more of priority 0; the next after Done or Failed.
 
     Attributes:
+        schema: A plain JSON Schema as JSON, which the answer obeys unless it is cut.
         priority: 0 is urgent; runs beyond Ready.streams wait for those of a lower number.
     """
 
@@ -104,6 +107,7 @@ class Generate(Frame, frozen=True):
     repeat_penalty: Annotated[float, Meta(ge=0.1, le=10)] = 1.1
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
     stop: Annotated[tuple[Stop, ...], Meta(max_length=16)] = ()
+    schema: Annotated[str, Meta(min_length=1, max_length=MAX_SCHEMA_CHARS)] | None = None
     priority: Annotated[int, Meta(ge=0, le=2)] = 1
 
 

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
+from edged.serving import schema as schemas
+from edged.serving.bad import fail
 from edged.serving.request import Message, Sampling
 from edged.serving.wire import MAX_EXPIRY_S, WireRequest
 
-
-class Bad(Exception):  # noqa: N818 - never leaves `message.parse`
-    """What is wrong with the payload.
-
-    Attributes:
-        code: As in `BadRequest`.
-        message: As in `BadRequest`, not yet made harmless.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-def fail(code: str, message: str) -> NoReturn:
-    """Give up on the payload."""
-    raise Bad(code, message)
+# JSON repeats its quotes and commas, which a penalty would make it do without.
+_SCHEMA_PENALTY = 1.0
 
 
 def sampling(wire: WireRequest) -> Sampling:
     """What is given, and our defaults for the rest."""
     given = {name: getattr(wire, name) for name in Sampling.__struct_fields__}
+    if wire.schema is not None and wire.repeat_penalty is None:
+        given["repeat_penalty"] = _SCHEMA_PENALTY
     return Sampling(**{name: value for name, value in given.items() if value is not None})
 
 
@@ -40,6 +26,15 @@ def expiry(wire: WireRequest, expiry_s: int | None) -> float | None:
         # Brokers count in 32 bits; beyond our range is as good as its end.
         given.append(float(min(max(expiry_s, 0), MAX_EXPIRY_S)))
     return min(given, default=None)
+
+
+def schema(wire: WireRequest) -> str | None:
+    """The schema of the answer in its plain form."""
+    if wire.schema is None:
+        return None
+    if wire.stop:
+        fail("bad_field", "stop: it would cut an answer that obeys a schema")
+    return schemas.plain(wire.schema)
 
 
 def messages(wire: WireRequest) -> tuple[Message, ...]:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from edged.serving import compose
-from edged.serving.compose import Bad, fail
+from edged.serving.bad import Bad, fail
 from edged.serving.request import (
     BadRequest,
     Priority,
@@ -176,6 +176,7 @@ def _request(wire: WireRequest, envelope: Envelope, address: _Address, rules: Ru
         max_tokens=max_tokens,
         sampling=compose.sampling(wire),
         stop=wire.stop or (),
+        schema=compose.schema(wire),
         priority=Priority[(wire.priority or "normal").upper()],
         expires_in=compose.expiry(wire, envelope.expiry_s),
         stream=wire.stream is not False,

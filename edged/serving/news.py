@@ -41,11 +41,12 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def encode(reply: Reply) -> bytes:
     """The reply as an event, its text cut to what a recorder keeps."""
-    text = None if reply.text is None else cut(reply.text, MAX_TEXT_BYTES)
+    whole = _text(reply)
+    text = None if whole is None else cut(whole, MAX_TEXT_BYTES)
     news = News(
         event_type=EVENT_TYPES.get(reply.status, reply.status),
         id=reply.id,
-        truncated=text != reply.text,
+        truncated=text != whole,
         text=text,
         finish_reason=reply.finish_reason,
         usage=reply.usage,
@@ -54,6 +55,11 @@ def encode(reply: Reply) -> bytes:
         error=reply.error,
     )
     return msgspec.json.encode(news)
+
+
+def _text(reply: Reply) -> str | None:
+    """The answer as text, whatever it is."""
+    return reply.text if reply.json is msgspec.UNSET else bytes(reply.json).decode()
 
 
 def cut(text: str, limit: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from edged.serving.request import Reply, ReplyError, Timings, Usage
 from edged.serving.text import plain
 
@@ -17,6 +19,10 @@ INTERRUPTED = ReplyError(
 )
 
 
+# The engine's words for a request that it did not begin.
+_REJECTED = frozenset({"prompt_too_long", "bad_schema"})
+
+
 def refused(request_id: str, code: str, message: str, retry_after_s: float | None = None) -> Reply:
     """Nothing was accepted."""
     error = ReplyError(code=code, message=plain(message), retry_after_s=retry_after_s)
@@ -27,7 +33,7 @@ def completed(run: Run, event: Completed, now: float, variant: str | None) -> Re
     """The engine ended the run: as it should, or because somebody asked."""
     cancelled = event.finish_reason == "cancelled"
     by_size = cancelled and run.full and not run.cancelled
-    return Reply(
+    reply = Reply(
         id=run.job.request.id,
         status="cancelled" if cancelled and not by_size else "ok",
         text=run.text,
@@ -36,6 +42,20 @@ def completed(run: Run, event: Completed, now: float, variant: str | None) -> Re
         timings=_timings(run, event, now),
         variant=variant,
     )
+    whole = run.job.request.schema is not None and reply.finish_reason == "stop"
+    return _parsed(reply, run.text) if whole else reply
+
+
+def _parsed(reply: Reply, text: str) -> Reply:
+    """The reply with the answer as JSON, which a program can take without looking."""
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        # The model's vocabulary has nothing that the schema asks for.
+        message = plain(f"the answer is no JSON: {error}")
+        error_ = ReplyError(code="bad_answer", message=message)
+        return msgspec.structs.replace(reply, status="failed", finish_reason=None, error=error_)
+    return msgspec.structs.replace(reply, text=None, json=msgspec.Raw(text.encode()))
 
 
 def cancelled_early(job: Job, now: float) -> Reply:
@@ -92,7 +112,7 @@ def cut(run: Run, error: ReplyError, now: float, variant: str | None, tokens: in
 def failed(run: Run, event: RunFailed, now: float, variant: str | None) -> Reply:
     """The engine could not do this one; if it never began, that is a rejection."""
     error = ReplyError(code=plain(event.code), message=plain(event.message))
-    if event.code == "prompt_too_long":
+    if event.code in _REJECTED:
         return unserved(run.job, error, now, rejected=True)
     return cut(run, error, now, variant)
 

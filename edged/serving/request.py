@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 Role = Literal["system", "user", "assistant"]
 Status = Literal["ok", "rejected", "cancelled", "expired", "failed"]
@@ -50,6 +50,7 @@ class Request(Struct, frozen=True, kw_only=True):
         max_tokens: The most tokens the reply may have.
         sampling: How tokens are drawn.
         stop: Texts that end the reply.
+        schema: A plain JSON Schema as JSON; the reply obeys it.
         priority: What goes first.
         expires_in: Seconds until it must have started; None: any time will do.
         stream: Whether deltas are published while it runs.
@@ -63,6 +64,7 @@ class Request(Struct, frozen=True, kw_only=True):
     max_tokens: int
     sampling: Sampling = Sampling()
     stop: tuple[str, ...] = ()
+    schema: str | None = None
     priority: Priority = Priority.NORMAL
     expires_in: float | None = None
     stream: bool = True
@@ -162,11 +164,17 @@ class ReplyError(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The one terminal answer to a request; what is None is left out on the wire."""
+    """The one terminal answer to a request; what is None is left out on the wire.
+
+    Attributes:
+        text: The answer, or as much of it as there is.
+        json: The answer to a request with a schema, instead of the text, if it is whole.
+    """
 
     id: str
     status: Status
     text: str | None = None
+    json: Raw | UnsetType = UNSET
     finish_reason: str | None = None
     usage: Usage | None = None
     timings: Timings | None = None

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from edged.serving.text import quote
 
-# A request nests three deep (messages, message, value).
-MAX_DEPTH = 8
+# A request nests three deep (messages, message, value), its schema two deep for each of 8 levels.
+MAX_DEPTH = 24
 # 64 messages are 600 tokens; each token costs about half a microsecond, a Pi three times that.
 MAX_TOKENS = 4096
 # The longest number that means anything here is a seed of 10 digits; a float has 17.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -19,7 +19,7 @@ MAX_STOP_CHARS = 64
 MAX_EXPIRY_S = 604800
 MAX_SEED = 2**32 - 1
 # Known to the protocol, served by a later version.
-UNSUPPORTED = ("schema", "choices", "session", "persona", "answer_within")
+UNSUPPORTED = ("choices", "session", "persona", "answer_within")
 
 _Stop = Annotated[str, Meta(min_length=1, max_length=MAX_STOP_CHARS)]
 
@@ -46,6 +46,7 @@ class WireRequest(Struct, frozen=True, forbid_unknown_fields=True):
     repeat_penalty: Annotated[float, Meta(ge=0.5, le=2)] | None = None
     seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
     stop: Annotated[tuple[_Stop, ...], Meta(max_length=MAX_STOPS)] | None = None
+    schema: dict[str, Any] | None = None
     priority: Literal["urgent", "normal", "background"] | None = None
     expires_in: Annotated[float, Meta(ge=0, le=MAX_EXPIRY_S)] | None = None
     stream: bool | None = None

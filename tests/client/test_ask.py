@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edged.client.ask import Asker, ask, summary
+from edged.client.ask import Asker, ask, read_schema, summary
+from edged.errors import EdgedError
 from edged.mqtt.topics import Topics
 from tests.client.fake_link import FakeLink
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOPICS = Topics("edged", ())
 REQUEST = {"id": "a1", "prompt": "Is it warm?"}
@@ -79,6 +83,29 @@ def test_junk_on_the_topics_is_passed_over() -> None:
     reply, out, _ = run(link)
     assert reply == REPLY
     assert out == "It is warm.\n"
+
+
+@pytest.mark.parametrize(
+    ("streamed", "shown"),
+    [
+        ('{"on": true}', '{"on": true}\n'),
+        ('{"on": tr', '{"on": tr\n{"on":true}\n'),
+        ("", '{"on":true}\n'),
+    ],
+)
+def test_an_answer_in_json_is_shown_once(streamed: str, shown: str) -> None:
+    reply = {**REPLY, "json": {"on": True}}
+    del reply["text"]
+    _, out, _ = run(FakeLink([stream(0, streamed), (TOPICS.reply("a1"), reply)]))
+    assert out == shown
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"type": '])
+def test_a_file_that_is_no_schema(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "schema.json"
+    path.write_text(content)
+    with pytest.raises(EdgedError, match=r"schema\.json: no JSON Schema"):
+        read_schema(path)
 
 
 def test_no_reply_in_time_is_none() -> None:

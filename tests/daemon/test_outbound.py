@@ -28,6 +28,7 @@ REQUEST = Request(
     max_tokens=9,
     sampling=Sampling(temperature=0.0, seed=4),
     stop=("end",),
+    schema='{"type":"null"}',
     priority=Priority.URGENT,
 )
 TICKET = Ticket(connection=2, mid=5, qos=1)
@@ -179,6 +180,7 @@ def test_the_child_is_told_the_work_and_nothing_else() -> None:
         repeat_penalty=1.1,
         seed=4,
         stop=("end",),
+        schema='{"type":"null"}',
         priority=0,
     )
     assert b"reply" not in codec.encode_checked(frame)

@@ -7,6 +7,7 @@ message, honours cancel, max_tokens, priority and pace, and counts one token per
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import resource
 import signal
@@ -14,7 +15,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -224,6 +225,8 @@ class FakeEngine:
     def _answer_words(self, request: frames.Generate, prompt: str) -> list[str]:
         text = prompt if self._script.echo else request.messages[-1].content
         text = text if self._script.answer is None else self._script.answer
+        if request.schema is not None:
+            text = obedient(request.schema)
         words = [word + " " for word in text.split()] or ["? "]
         count = self._script.tokens or len(words)
         return list(itertools.islice(itertools.cycle(words), min(count, request.max_tokens)))
@@ -305,6 +308,28 @@ class FakeEngine:
         self._sock.sendall(lies[kind])
         if kind == "half":
             os._exit(0)
+
+
+def obedient(schema: str) -> str:
+    """The plainest answer that obeys a plain schema."""
+    return json.dumps(plainest(json.loads(schema)))
+
+
+def plainest(schema: dict[str, Any]) -> Any:
+    """A value that obeys a schema without a pattern."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return plainest(schema["anyOf"][0])
+    match schema["type"]:
+        case "object":
+            return {name: plainest(it) for name, it in schema["properties"].items()}
+        case "array":
+            return [plainest(schema["items"])] * schema.get("minItems", 0)
+        case "string":
+            return "x" * schema.get("minLength", 0)
+        case kind:
+            return {"boolean": False, "null": None}.get(kind, 0)
 
 
 def die(number: signal.Signals) -> None:

@@ -17,6 +17,7 @@ from tests.rig.broker import Broker
 from tests.rig.client import TestClient
 from tests.rig.daemon import ROOT, DaemonProcess
 from tests.rig.witness import Witness, replies
+from tests.serving.schemas import bomb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +59,11 @@ def field(name: str, value: object, *words: str) -> Case:
 
 def unknown(name: str, *words: str) -> Case:
     return bad(name, json.dumps({"prompt": "x", name: 1}), "unknown_field", name, *words)
+
+
+def schema(name: str, value: object, *words: str) -> Case:
+    body = json.dumps({"prompt": "x", "schema": value})
+    return bad(f"schema: {name}", body, "bad_schema", *words)
 
 
 def identifier(name: str, value: str) -> Case:
@@ -133,6 +139,32 @@ CASES = (
     field("stop", ["x"] * 9),
     field("stop", ["x" * 65]),
     field("stop", [5]),
+    field("schema", "{}"),
+    field("schema", []),
+    schema("nothing", {}, "type"),
+    schema("recursion", {"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}),
+    schema("another's", {"$ref": "https://example.org/schema.json"}, "/$ref"),
+    schema("bomb of references", bomb(20, 2), "too many schemas"),
+    schema("500 properties", {"properties": {str(n): {"type": "null"} for n in range(500)}}),
+    bad(
+        "10^4 properties",
+        json.dumps({"prompt": "x", "schema": {"properties": {str(n): {} for n in range(10_000)}}}),
+        "bad_json",
+        "4096",
+    ),
+    schema("huge enum", {"enum": list(range(2000))}, "/enum"),
+    schema("huge value", {"enum": ["x" * 100_000]}, "bytes"),
+    schema("huge range", {"type": "integer", "minimum": 0, "maximum": 10**9}, "/maximum"),
+    schema("long text", {"type": "string", "maxLength": 10**6}, "/maxLength"),
+    schema("pattern", {"type": "string", "pattern": "^(a+)+$"}, "/pattern"),
+    schema("unsupported", {"type": "string", "format": "uri"}, "/format"),
+    bad(
+        "schema and stop",
+        json.dumps({"prompt": "x", "schema": {"type": "null"}, "stop": ["}"]}),
+        "bad_field",
+        "stop",
+    ),
+    bad("deep schema", '{"schema": ' + '{"items": ' * 5000, "bad_json", "deep"),
     field("priority", "high"),
     field("expires_in", -1),
     field("expires_in", 10**9),
@@ -147,7 +179,7 @@ CASES = (
     bad("a forging key", json.dumps({"\x1b[2J\nMESSAGE=forged": 1}), "unknown_field", r"\x1b[2J\n"),
     *(
         bad(key, json.dumps({"prompt": "x", key: 1}), "unsupported", key)
-        for key in ("schema", "choices", "session", "persona", "answer_within")
+        for key in ("choices", "session", "persona", "answer_within")
     ),
     *(
         Case(name=f"topic {number}", payload="x", code="unsupported", words=("persona",), topic=it)

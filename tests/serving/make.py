@@ -26,12 +26,14 @@ def request(  # noqa: PLR0913 - one keyword for each thing a test may care about
     expires_in: float | None = None,
     stream: bool = True,
     max_tokens: int = 16,
+    schema: str | None = None,
 ) -> Request:
     return Request(
         id=id_,
         client=client,
         messages=(Message(role="user", content="hi"),),
         max_tokens=max_tokens,
+        schema=schema,
         priority=priority,
         expires_in=expires_in,
         stream=stream,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from edged.serving.effects import (
@@ -101,6 +104,29 @@ class TestCompleted:
             "Hel",
         )
 
+    @pytest.mark.parametrize(
+        ("text", "reason", "status", "shown", "code"),
+        [
+            ('{"on": true}', "stop", "ok", {"json": {"on": True}}, None),
+            ("null", "stop", "ok", {"json": None}, None),
+            ('{"on": tr', "length", "ok", {"text": '{"on": tr'}, None),
+            ('{"on"', "cancelled", "cancelled", {"text": '{"on"'}, None),
+            ('{"on"', "stop", "failed", {"text": '{"on"'}, "bad_answer"),
+        ],
+    )
+    def test_an_answer_that_obeys_a_schema_is_json_if_it_is_whole(
+        self, text: str, reason: str, status: str, shown: dict[str, Any], code: str | None
+    ) -> None:
+        desk = Desk()
+        desk.ask(request("q", schema="{}"))
+        desk.on(Decoded(key=request("q").key, text=text, tokens=2))
+        desk.on(CancelAsked(id="q"))
+        (sent,) = only(desk.on(completed(request("q").key, reason)), SendReply)
+        reply = json.loads(sent.payload)
+        assert reply["status"] == status
+        assert {name: reply[name] for name in ("text", "json") if name in reply} == shown
+        assert reply.get("error", {}).get("code") == code
+
     def test_cancelled_too_late_is_done(self) -> None:
         desk = running()
         desk.on(CancelAsked(id="q"))
@@ -109,7 +135,12 @@ class TestCompleted:
 
 class TestRunFailed:
     @pytest.mark.parametrize(
-        ("code", "status"), [("prompt_too_long", "rejected"), ("bad_template", "failed")]
+        ("code", "status"),
+        [
+            ("prompt_too_long", "rejected"),
+            ("bad_schema", "rejected"),
+            ("bad_template", "failed"),
+        ],
     )
     def test_is_told(self, code: str, status: str) -> None:
         effects = running().on(RunFailed(key=KEY, code=code, message="why\n"))

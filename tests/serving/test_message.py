@@ -223,7 +223,23 @@ class TestJson:
         turns = [{"role": "system", "content": "a"}, user("x")]
         assert bad({"system": "b", "messages": turns}).message.startswith("system: ")
 
-    @pytest.mark.parametrize("key", ["schema", "choices", "session", "persona", "answer_within"])
+    def test_a_schema_comes_in_its_plain_form_and_without_a_penalty(self) -> None:
+        asked = good({"prompt": "hi", "schema": {"type": "null", "title": "Nothing"}})
+        assert asked.schema == '{"type":"null"}'
+        assert asked.sampling.repeat_penalty == 1.0
+        body = {"prompt": "hi", "schema": {"type": "null"}, "repeat_penalty": 1.3}
+        assert good(body).sampling.repeat_penalty == 1.3
+
+    def test_a_schema_that_is_none(self) -> None:
+        wrong = bad({"id": "mine", "prompt": "hi", "schema": {"type": "text"}})
+        assert (wrong.id, wrong.code) == ("mine", "bad_schema")
+        assert wrong.message == 'schema: there is no type "text" (/type)'
+
+    def test_nothing_cuts_an_answer_that_obeys(self) -> None:
+        wrong = bad({"prompt": "hi", "schema": {"type": "null"}, "stop": ["x"]})
+        assert (wrong.code, wrong.message[:5]) == ("bad_field", "stop:")
+
+    @pytest.mark.parametrize("key", ["choices", "session", "persona", "answer_within"])
     def test_what_comes_later_is_named(self, key: str) -> None:
         wrong = bad({"prompt": "hi", key: 1})
         assert (wrong.code, wrong.message) == (

@@ -28,6 +28,11 @@ def test_an_answer_is_an_event_with_all_that_a_reply_says() -> None:
     }
 
 
+def test_an_answer_in_json_is_text_there() -> None:
+    reply = Reply(id="r", status="ok", json=msgspec.Raw(b'{"on": true}'))
+    assert json.loads(news.encode(reply))["text"] == '{"on": true}'
+
+
 @pytest.mark.parametrize("status", ["failed", "expired", "cancelled", "rejected"])
 def test_what_is_no_answer_says_why(status: str) -> None:
     error = ReplyError(code="busy", message="m", retry_after_s=3.0)

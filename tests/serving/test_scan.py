@@ -53,7 +53,7 @@ def test_depth_is_bounded() -> None:
     assert scan(b"[" * MAX_DEPTH) == ()
     assert scan(b"[" * MAX_DEPTH + b"]" + b"[") == ()
     fault = scan(b'{"a": ' + b"[" * MAX_DEPTH)
-    assert fault == Fault("bad_json", "more than 8 levels deep at byte 13")
+    assert fault == Fault("bad_json", "more than 24 levels deep at byte 29")
 
 
 def test_size_is_bounded() -> None:

@@ -9,9 +9,11 @@ from edged.engine.frames import Failed, Generate, Pace
 from edged.engine.worker.cadence import Cadence
 from edged.engine.worker.context import Context, DecodeError
 from edged.engine.worker.errands import Errands
+from edged.engine.worker.obeying import Obeying
 from edged.engine.worker.prefixes import Prefixes
 from edged.engine.worker.prompt import Prompter, PromptError
 from edged.engine.worker.runs import Arrival, Runs
+from edged.engine.worker.sampling import Sampler
 from edged.engine.worker.sequence import Sequence
 from edged.engine.worker.stepper import NoRoomError, Stepper
 from edged.engine.worker.stopwatch import Stopwatch
@@ -172,6 +174,7 @@ class Desk:
         try:
             prompt = self._prompter.tokens(request.messages)
             stops = self._stops(request)
+            sampler = self._sampler(request)
         except PromptError as error:
             self._fail(request.key, error.code, str(error))
             return
@@ -180,12 +183,18 @@ class Desk:
             self._context,
             self._channel,
             request,
+            sampler=sampler,
             prompt=prompt,
             received_at=arrival.at,
             stops=stops,
         )
         known = self._prefixes.known(prompt)
         self.runs.add(run, known, partial=self._context.memory.partial)
+
+    def _sampler(self, request: Generate) -> Sampler:
+        if request.schema is None:
+            return Sampler(request, self._model.n_vocab)
+        return Obeying(request, self._model)
 
     def _stops(self, request: Generate) -> list[int]:
         """Where recurrent state is worth keeping: at the end of what personas have in common."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edged.engine.worker.candidates import Candidates
 from edged.engine.worker.native import initialise, llama, log
 
 if TYPE_CHECKING:
@@ -72,6 +74,11 @@ class Model:
         """Architecture, size and quantisation in llama.cpp's words."""
         llama.llama_model_desc(self.native, self._buffer, _PIECE_BYTES)
         return _text(self._buffer.value)
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """Of whoever chooses a token; 24 bytes for each of the vocabulary, once somebody asks."""
+        return Candidates(self.n_vocab)
 
     @property
     def chat_template(self) -> str | None:

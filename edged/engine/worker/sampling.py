@@ -15,10 +15,11 @@ _PENALTY_WINDOW = 64
 _NO_PENALTY = 1.0
 # llama.cpp reads this seed as "choose one yourself".
 _RANDOM_SEED = 0xFFFFFFFF
+NO_TOKEN = -1
 
 
 class Sampler:
-    """Owns the chain; `native` goes to llama_sampler_sample, which also accepts the token.
+    """Owns a chain of samplers.
 
     Args:
         request: Its numbers are already in range.
@@ -31,6 +32,10 @@ class Sampler:
         self.native = llama.llama_sampler_chain_init(params)
         for sampler in _chain(request, n_vocab):
             llama.llama_sampler_chain_add(self.native, sampler)
+
+    def choose(self, context: Any, row: int) -> int:
+        """The next token, by the logits of a row of the last step; the chain remembers it."""
+        return int(llama.llama_sampler_sample(self.native, context, row))
 
     def close(self) -> None:
         """Free the chain and its samplers."""

@@ -9,7 +9,7 @@ from edged.engine.frames import Done, Generate, Prefill
 from edged.engine.worker.native import llama
 from edged.engine.worker.output import Output
 from edged.engine.worker.reading import Reading
-from edged.engine.worker.sampling import Sampler
+from edged.engine.worker.sampling import NO_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence as Tokens
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edged.engine.worker.channel import Channel
     from edged.engine.worker.context import Context
     from edged.engine.worker.model import Model
+    from edged.engine.worker.sampling import Sampler
 
 Finish = Literal["stop", "length", "cancelled"]
 # Small chunks of a small model would flood the daemon with progress.
@@ -31,6 +32,7 @@ class Sequence(Reading):
         context: Where it runs.
         channel: Where progress and text go.
         request: What was asked.
+        sampler: Chooses its tokens, and is closed with it.
         prompt: Its tokens; at least one, and fewer than `context.n_ctx`.
         received_at: When Generate arrived, in monotonic seconds.
         stops: As in `Reading`.
@@ -43,6 +45,7 @@ class Sequence(Reading):
         channel: Channel,
         request: Generate,
         *,
+        sampler: Sampler,
         prompt: list[int],
         received_at: float,
         stops: Tokens[int] = (),
@@ -59,8 +62,7 @@ class Sequence(Reading):
         self._last_at = 0.0
         self._count = 0
         self._limit = min(request.max_tokens, context.n_ctx - len(prompt))
-        self._sampler_owner = Sampler(request, model.n_vocab)
-        self._sampler = self._sampler_owner.native
+        self._sampler = sampler
         self._output = Output(channel, request.key, request.stop)
         self._told_at = 0.0
 
@@ -77,9 +79,9 @@ class Sequence(Reading):
     def take(self) -> None:
         """Sample one token from the logits of this step and pass its text on."""
         model = self._model
-        self.token = token = llama.llama_sampler_sample(self._sampler, self._native, self.row)
+        self.token = token = self._sampler.choose(self._native, self.row)
         now = time.monotonic()
-        if llama.llama_vocab_is_eog(model.vocab, token):
+        if token == NO_TOKEN or llama.llama_vocab_is_eog(model.vocab, token):
             self.finish = "stop"
             return
         self._count += 1
@@ -97,7 +99,7 @@ class Sequence(Reading):
 
     def close(self) -> None:
         """Free what C holds for it."""
-        self._sampler_owner.close()
+        self._sampler.close()
 
     def done(self, finish: Finish) -> Done:
         """Send the rest of the text and sum up."""

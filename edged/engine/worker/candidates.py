@@ -1,0 +1,70 @@
+"""All tokens of a vocabulary with the scores of one step, for samplers that are asked in turn."""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from typing import Any
+
+from edged.engine.worker.native import llama
+
+_NUMBERS_EACH = ctypes.sizeof(llama.llama_token_data) // ctypes.sizeof(ctypes.c_float)
+_ID, _SCORE = 0, 1  # places of 4 bytes in a llama_token_data
+
+
+class Candidates:
+    """A llama_token_data_array, filled anew for each choice.
+
+    It is filled by three copies in C: a loop in Python takes 50 ms for 152,000 tokens.
+
+    Args:
+        n_vocab: Tokens in the vocabulary.
+    """
+
+    def __init__(self, n_vocab: int) -> None:
+        self._n_vocab = n_vocab
+        self._data = (llama.llama_token_data * n_vocab)()
+        numbers = memoryview(self._data).cast("B").cast("i")
+        numbers[_ID::_NUMBERS_EACH] = memoryview(array("i", range(n_vocab)))
+        # Samplers sort what they are given, so the tokens are written again as well.
+        self._tokens = bytes(self._data)
+        self._scores = memoryview(self._data).cast("B").cast("f")[_SCORE::_NUMBERS_EACH]
+        self._array = llama.llama_token_data_array()
+        self._array.data = self._data
+        self._one = llama.llama_token_data_array()
+        self._one_data = (llama.llama_token_data * 1)()
+        self._one.data = self._one_data
+
+    def fill(self, context: Any, row: int) -> None:
+        """Take all tokens with the scores of a row of the last step."""
+        logits = llama.llama_get_logits_ith(context, row)
+        row_type = ctypes.c_float * self._n_vocab
+        scores = row_type.from_address(ctypes.addressof(logits.contents))
+        ctypes.memmove(self._data, self._tokens, len(self._tokens))
+        self._scores[:] = memoryview(scores).cast("B").cast("f")
+        self._array.size = self._n_vocab
+        self._array.selected = -1
+        self._array.sorted = False
+
+    def apply(self, sampler: Any) -> None:
+        """Let a sampler drop, weigh or choose."""
+        llama.llama_sampler_apply(sampler, ctypes.byref(self._array))
+
+    def restrict(self, grammar: Any) -> None:
+        """Let a grammar take the scores of what it forbids, which leaves them out of order."""
+        self.apply(grammar)
+        self._array.sorted = False
+
+    @property
+    def chosen(self) -> tuple[int, float]:
+        """The token that the last sampler chose, and its score."""
+        data = self._data[self._array.selected]
+        return data.id, data.logit
+
+    def allowed(self, grammar: Any, token: int) -> bool:
+        """Whether a grammar takes this token next."""
+        data = self._one_data[0]
+        data.id, data.logit = token, 0.0
+        self._one.size = 1
+        llama.llama_sampler_apply(grammar, ctypes.byref(self._one))
+        return bool(data.logit == 0.0)
