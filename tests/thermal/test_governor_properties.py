@@ -26,7 +26,7 @@ SAMPLES = st.builds(
     busy=st.floats(0, 4),
     possible_tps=st.none() | st.floats(0.5, 40),
 )
-# Up to what a board can be; beyond, the sensor is silent for that second, and the pace waits for it.
+# Up to what a board can be; beyond, the sensor is silent for that second, and the pace waits.
 SPIKES = st.floats(-60, HIGHEST_C - 95)
 ANY = st.floats() | st.sampled_from([nan, inf, -inf, -274.0, 200.0, 1e308])
 JUNK = st.builds(
