@@ -64,6 +64,9 @@ class Reloader:
             except EdgedError as error:
                 self._journal.write(kinds.CONFIG_REJECTED, Fields(reason=_first(error)))
                 self._reporter.reloaded()
+            except Exception as error:  # noqa: BLE001 - the manager must not wait for ever
+                self._journal.mistake("reload", error)
+                self._reporter.reloaded()
             else:
                 self._post(ConfigRead(config))
             reading = self._again

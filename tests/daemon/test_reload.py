@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edged.daemon.items import ConfigRead
 from edged.daemon.reload import Reloader
-from edged.errors import ConfigError, EdgedError, StorageError
+from edged.errors import ConfigError, StorageError
 from edged.settings import Config, ServingConfig, TelemetryConfig
 from tests.daemon.test_reporter import Desk
 
@@ -19,7 +19,7 @@ NEW = Config(node="other", serving=ServingConfig(capacity=9))
 class Bench:
     """A reloader over the fake rooms, told to read `answers` one after the other."""
 
-    def __init__(self, *answers: Config | EdgedError, hold: threading.Event | None = None) -> None:
+    def __init__(self, *answers: Config | Exception, hold: threading.Event | None = None) -> None:
         self.desk = Desk()
         self.answers = list(answers)
         self.hold = hold
@@ -36,7 +36,7 @@ class Bench:
         if self.hold is not None:
             assert self.hold.wait(10)
         answer = self.answers.pop(0)
-        if isinstance(answer, EdgedError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -72,9 +72,11 @@ def test_a_good_file_is_handed_on_and_told_with_what_changed() -> None:
 
 def test_a_bad_file_changes_nothing_and_names_the_first_mistake() -> None:
     async def body() -> Bench:
-        bench = Bench(ConfigError(["a: first", "b: second"]), StorageError("/etc/x: gone"))
+        mistake = RuntimeError("of our own")
+        first = ConfigError(["a: first", "b: second"])
+        bench = Bench(mistake, first, StorageError("/etc/x: gone"))
         bench.desk.ready()
-        for _ in range(2):
+        for _ in range(3):
             before = len(bench.desk.rooms.lines)
             bench.reloader.ask()
             await bench.until(lambda: len(bench.desk.rooms.lines) > before)  # noqa: B023
@@ -85,6 +87,7 @@ def test_a_bad_file_changes_nothing_and_names_the_first_mistake() -> None:
     assert bench.posted == []
     assert bench.reloader.config == Config()
     assert bench.said[-2:] == ["RELOADING", "READY"]
+    assert "mistake in edged" in bench.desk.rooms.lines[-3].lower()
     assert "a: first, and 1 more" in bench.desk.rooms.lines[-2]
     assert "/etc/x: gone" in bench.desk.rooms.lines[-1]
 
