@@ -16,7 +16,7 @@ from bench import synthetic
 from bench.direct import Direct
 from bench.report import Options, Result, judged, run, told
 from edged.clock import SystemClock
-from edged.daemon.calibrate import calibrate, plan_for, threads_for
+from edged.daemon.calibrate import calibrate, last_level_cache, plan_for, threads_for
 from edged.engine.build import build_id
 from edged.engine.frames import Load, Measure, Measured
 from edged.models.device import Roots, probe
@@ -79,7 +79,7 @@ def measure(options: Options) -> Result:
     paths = {(shape, mix): synthetic.cached(shape, mix) for shape, mix in files}
     facts = probe(Roots())
     calibration = _calibrated(facts)
-    setup = Setup(features=facts.cpu_features, threads=threads_for(facts.cores)[-1], repack=False)
+    setup = Setup(features=facts.cpu_features, threads=threads_for(facts.cores)[-1])
     predicted = {key: predict(check_file(path), calibration, setup) for key, path in paths.items()}
     speeds: dict[tuple[str, str], list[tuple[float, float]]] = {key: [] for key in files}
     for _ in range(FULL_ROUNDS if options.full else ROUNDS):
@@ -119,7 +119,8 @@ def judge(seen: Sequence[Seen], calibration: Calibration) -> Result:
         "context": "empty",
         "decoded": DECODED,
         "read": READ,
-        "repacked": "no",
+        "repacked": "where it can be, as the daemon loads",
+        "last-level cache MiB": last_level_cache(Path("/sys")) >> 20,
         "scatter while calibrating %": round(100 * calibration.spread, 1),
         "scatter while measuring %": round(100 * max(map(_scatter, seen)), 1),
     }
