@@ -46,6 +46,9 @@ def rules(config: Config) -> Iterator[Broken]:
     yield from _mqtt(config.mqtt)
     yield from _prefixes(config.mqtt.reply_prefixes, config.node, config.discovery.prefix)
     yield from _discovery(config.discovery.prefix)
+    if config.fleet.enabled and config.mqtt.protocol == _MQTT_311:
+        # such a broker may take the filter for an ordinary topic, and give nothing, silently
+        yield ("fleet.enabled", "mqtt.protocol"), "needs mqtt.protocol 5, which has shared requests"
     yield from _download(config.model.download)
     yield from _engine(config.engine)
     yield from _serving(config.serving)

@@ -244,6 +244,16 @@ class DiscoveryConfig(msgspec.Struct, frozen=True, kw_only=True):
     prefix: Annotated[str, Meta(min_length=1, max_length=128)] = "homeassistant"
 
 
+class FleetConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Several machines that share one queue.
+
+    Attributes:
+        enabled: Also answer what is asked on edged/any/request, while there is room and cool air.
+    """
+
+    enabled: bool = False
+
+
 class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange that shows the model how to answer."""
 
@@ -278,6 +288,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         panel: Parts on the board's pins.
         thermal: Trip points.
         discovery: Home Assistant.
+        fleet: Requests that any machine may answer.
         personas: Beginnings of prompts that are read ahead, at most 32.
     """
 
@@ -290,4 +301,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     panel: PanelConfig = PanelConfig()
     thermal: ThermalConfig = ThermalConfig()
     discovery: DiscoveryConfig = DiscoveryConfig()
+    fleet: FleetConfig = FleetConfig()
     personas: Annotated[tuple[PersonaConfig, ...], Meta(max_length=32)] = ()

@@ -115,6 +115,7 @@ PURE = (
     "edged/daemon/commands.py",
     "edged/daemon/differences.py",
     "edged/daemon/items.py",
+    "edged/daemon/membership.py",
     "edged/daemon/pacing.py",
     "edged/daemon/report.py",
     "edged/daemon/twin.py",

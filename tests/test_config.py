@@ -277,6 +277,11 @@ typo: 1
         ("serving: {max_tokens_limit: 9}", "serving.max_tokens", "above max_tokens_limit 9"),
         ("mqtt: {tls: {cert_file: /a}}", "mqtt.tls.key_file", "together"),
         ("mqtt: {tls: {key_file: /a}}", "mqtt.tls.cert_file", "together"),
+        (
+            "mqtt: {protocol: 311}\nfleet: {enabled: true}",
+            "fleet.enabled",
+            "needs mqtt.protocol 5",
+        ),
         ("mqtt: {protocol: 311, password_file: /a}", "mqtt.username", "without a username"),
         ("[1]", "", "a section"),
         ("just text", "", "a section"),

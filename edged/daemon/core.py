@@ -14,6 +14,7 @@ import edged
 from edged.daemon import making, report
 from edged.daemon.changing import Changer
 from edged.daemon.door import BATCH, Door
+from edged.daemon.fleet import Fleet
 from edged.daemon.handling import Handling
 from edged.daemon.headroom import headroom
 from edged.daemon.house import make_house
@@ -98,7 +99,8 @@ class Daemon:
         self._meter = Meter()
         self._notes = Notes(journal, self._meter, self._health, self._sense)
         house = None if config.discovery.mode == "off" else config.discovery.prefix
-        self._topics = Topics(config.node, config.mqtt.reply_prefixes, house=house)
+        prefixes, fleet = config.mqtt.reply_prefixes, config.fleet.enabled
+        self._topics = Topics(config.node, prefixes, fleet=fleet, house=house)
         self._offer = Door(self._inbox, self._topics, self._notes).offer
         self._dispatcher = Dispatcher(making.serving_settings(config))
         self._rows = Rows(Ledger(state_dir / LEDGER_FILE, clock), journal)
@@ -151,6 +153,7 @@ class Daemon:
             serves=self._model is not None,
             post=self._offer,
         )
+        self._fleet = self._make_fleet()
         self._handling = self._make_handling()
         self._outbound = self._make_outbound()
 
@@ -204,6 +207,7 @@ class Daemon:
             self._changer.due(now)
         self._house.due(now)
         self._heat.due(now)
+        self._fleet.due(now)
         if not self._heat.looking(now):  # it ends within milliseconds, with the news
             self._reporter.due(now)
         self._panel.due(now)
@@ -250,7 +254,8 @@ class Daemon:
         now = self._clock.monotonic()
         if self._timer is not None:
             self._timer.cancel()
-        due = min(self._reporter.next_at(now), self._panel.next_at(), self._heat.next_at(now))
+        rooms = (self._reporter.next_at(now), self._heat.next_at(now))
+        due = min(*rooms, self._panel.next_at(), self._fleet.next_at)
         delay = max(0.0, due - now)
         self._timer = asyncio.get_running_loop().call_later(delay, self._offer, Tick())
 
@@ -337,6 +342,15 @@ class Daemon:
             settings=self._config.telemetry,
             started_at=self._clock.monotonic(),
             topics=self._topics,
+        )
+
+    def _make_fleet(self) -> Fleet:
+        return Fleet(
+            enabled=self._config.fleet.enabled,
+            dispatcher=self._dispatcher,
+            session=self._session,
+            meter=self._meter,
+            reporter=self._reporter,
         )
 
     def _make_panel(self) -> PanelKeeper:

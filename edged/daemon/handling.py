@@ -161,7 +161,9 @@ class Handling:
             self._acknowledge(message)
             return []
         if meaning.kind == "request":
-            event = inbound.request_event(message, meaning.name, self._rules)
+            # Who asks the fleet listens in one place, whoever answers.
+            place = self._topics.shared_reply if meaning.shared else None
+            event = inbound.request_event(message, meaning.name, self._rules, place)
             return self._dispatcher.on(event, now)
         effects = self._order(message, meaning, now)
         self._acknowledge(message)
@@ -223,7 +225,7 @@ class Handling:
         if self._house is not None and self._topics.announces(event.topic):
             self._house.denied(event.topic, event.reason, now)
             return []
-        reading = event.topic in self._topics.subscriptions()
+        reading = event.topic in {*self._topics.subscriptions(), self._topics.group}
         self._notes.broker_denies(event.topic, event.reason, now, reading=reading)
         return []
 

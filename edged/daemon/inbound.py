@@ -13,6 +13,8 @@ from edged.serving import events, message
 from edged.serving.request import BadRequest, Envelope, Ticket, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edged.mqtt.packet import Incoming
     from edged.serving.message import Rules
 
@@ -20,13 +22,19 @@ NO_ID = "(not an id)"
 FRESH_ID_BYTES = 8  # 64 random bits: no two of a house's prompts meet
 
 
-def request_event(incoming: Incoming, persona: str | None, rules: Rules) -> events.Event:
+def request_event(
+    incoming: Incoming,
+    persona: str | None,
+    rules: Rules,
+    place: Callable[[str], str] | None = None,
+) -> events.Event:
     """A message on a request topic, parsed.
 
     Args:
         incoming: The message; not a retained one.
         persona: The topic level after `request/`, if any.
         rules: Limits that the configuration sets.
+        place: Where the reply of an id goes if the request names no topic; None: the node's own.
     """
     ticket = ticket_of(incoming)
     envelope = Envelope(
@@ -41,6 +49,8 @@ def request_event(incoming: Incoming, persona: str | None, rules: Rules) -> even
     )
     fresh_id = secrets.token_hex(FRESH_ID_BYTES)
     parsed = message.parse(incoming.payload, envelope, fresh_id, rules)
+    if place is not None and parsed.reply_to is None:
+        parsed = msgspec.structs.replace(parsed, reply_to=place(parsed.id))
     mark = fingerprint(incoming)
     if isinstance(parsed, BadRequest):
         return events.Refused(bad=parsed, ticket=ticket, dup=incoming.dup, fingerprint=mark)

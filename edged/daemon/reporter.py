@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edged.telemetry.journal import Journal
     from edged.telemetry.meter import Meter
     from edged.telemetry.notify import Notifier
-    from edged.telemetry.state import HeatView, Info, ModelView, State
+    from edged.telemetry.state import Advert, HeatView, Info, ModelView, State
 
 THROUGHPUT_S = 60.0  # seconds between two throughput lines in the journal while it works
 EXTEND_S = 30.0  # seconds asked of systemd with each sign of progress while loading
@@ -112,6 +112,11 @@ class Reporter:
         )
         self.announce()
         self._tell_ready()
+
+    def advertise(self, advert: Advert) -> None:
+        """What the fleet may know of us has changed."""
+        self._info = msgspec.structs.replace(self._info, fleet=advert)
+        self.announce()
 
     def engine_died(self, *, fatal: bool) -> None:
         """The child is gone; one that never comes must not make systemd kill the daemon."""

@@ -31,8 +31,15 @@ class Desk(Struct, eq=False):
     receipts: Receipts
     lock: threading.RLock
     receive_maximum: int
+    shares: bool = False  # in the fleet's group, or to be once there is a connection
     dropped_in: int = 0
     dropped_out: int = 0
+
+    @property
+    def filters(self) -> dict[str, int]:
+        """What we want to be subscribed to, each with its QoS."""
+        group = {self.topics.group: 1} if self.shares else {}
+        return self.topics.subscriptions() | group
 
     def announce(self, payload: bytes) -> None:
         """Publish our availability."""

@@ -99,6 +99,11 @@ class Link:
         for mid in self._desk.outbox.due():
             self._wire.acknowledge(mid)
 
+    def share(self) -> None:
+        """Do what the desk says of the fleet's group; before CONNACK that is done there."""
+        if self._phase is Phase.UP:
+            self._regroup()
+
     def close(self, deadline: float) -> None:
         """Announce `offline` and leave, at `deadline` (monotonic seconds) at the latest."""
         if self._phase is Phase.UP:
@@ -157,7 +162,7 @@ class Link:
                 if now >= self._receipt_until:
                     self._on_receipts(())
             case Phase.UP if self._denied and now >= self._retry_at:
-                everything = self._desk.topics.subscriptions()
+                everything = self._desk.filters
                 self._subscribe({name: everything[name] for name in self._denied})
             case Phase.CLOSING if not self._desk.outbox:
                 self._leave(with_will=False)
@@ -186,7 +191,18 @@ class Link:
         if self._desk.outbox.replies:
             self._receipt_until = self._deadline
             self._asked[self._wire.fetch(self._desk.topics.receipt)] = ()
-        self._subscribe(self._desk.topics.subscriptions())
+        self._subscribe(self._desk.filters)
+        # A session that goes on may still be in a group that was left meanwhile.
+        if note.session_present and not self._desk.shares:
+            self._regroup()
+
+    def _regroup(self) -> None:
+        group = self._desk.topics.group
+        if self._desk.shares:
+            self._subscribe({group: self._desk.filters[group]})
+        else:
+            self._denied.discard(group)
+            self._wire.unsubscribe(group)
 
     def _subscribe(self, filters: Mapping[str, int]) -> None:
         self._retry_at = self._now() + RESUBSCRIBE_S
@@ -199,7 +215,7 @@ class Link:
             else:
                 self._on_receipts(())
         for name, refused in zip(filters, refusals, strict=False):
-            if refused is not None and name not in self._denied:
+            if refused is not None and name in self._desk.filters.keys() - self._denied:
                 self._denied.add(name)
                 self._desk.courier.send(Refused(topic=name, reason=refused))
             elif refused is None and name in self._denied:

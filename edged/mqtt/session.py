@@ -135,6 +135,14 @@ class Session:
                 self._desk.outbox.acknowledge(mid)
                 self._link.flush()
 
+    def share(self, *, on: bool) -> None:
+        """Join the fleet's group, or leave it: what the broker gave us by then is still ours."""
+        with self._desk.lock:
+            if self._desk.shares != on:
+                self._desk.shares = on
+                if self._link is not None:
+                    self._link.share()
+
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - it bounds a thread
         """Publish `offline`, let the broker confirm what it can in `timeout` s, and leave."""
         with self._desk.lock:

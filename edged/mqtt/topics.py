@@ -24,6 +24,8 @@ MAX_REPLY_TOPIC_LEVELS = 8
 ROOT = "edged"
 # Every node of a fleet reads this one, so a reply there would be answered in turn.
 FLEET_REQUEST = f"{ROOT}/any/request"
+# Who asks there does not know who will answer, so all answer in one place.
+FLEET_REPLIES = f"{ROOT}/any/reply/"
 SHARE = f"$share/{ROOT}/"
 # A retained message on homeassistant/**/config invents entities in somebody's house.
 DISCOVERY_ROOT = "homeassistant"
@@ -36,10 +38,12 @@ class Inbound(Struct, frozen=True, kw_only=True):
     Attributes:
         kind: Which of the topics we read.
         name: The persona of a request or the verb of a command; None without one.
+        shared: Any node of the fleet might have got it.
     """
 
     kind: Kind
     name: str | None = None
+    shared: bool = False
 
 
 def level(text: str) -> str:
@@ -56,7 +60,7 @@ class Topics:
     Args:
         node: The node's name, `[a-z0-9_-]{1,32}`.
         reply_prefixes: Where else a request may want its reply; taken literally.
-        fleet: Also read requests that any node may answer (MQTT 5 only).
+        fleet: Also read requests that any node may answer, while it is in the group.
         house: Home Assistant's discovery prefix, where it also says that it is there; None: we
             take no notice of it.
 
@@ -77,7 +81,6 @@ class Topics:
             raise ValueError(message)
         self.node = node
         self._base = base = f"{ROOT}/{node}/"
-        self._fleet = fleet
         self.request = base + "request"
         self.cancel = base + "cancel"
         self.command = base + "command"
@@ -98,12 +101,13 @@ class Topics:
         self._exact[self.cancel] = Inbound(kind="cancel")
         self._exact[self.info] = Inbound(kind="info")
         if fleet:
-            self._exact[FLEET_REQUEST] = request
+            self._exact[FLEET_REQUEST] = Inbound(kind="request", shared=True)
         if self._house_status is not None:
             self._exact[self._house_status] = Inbound(kind="house")
         self._named: dict[str, Kind] = {self.request: "request", self.command: "command"}
         self._replies = base + "reply/"
-        self._prefixes = (self._replies, *reply_prefixes)
+        shared = (FLEET_REPLIES,) if fleet else ()
+        self._prefixes = (self._replies, *shared, *reply_prefixes)
 
     def subscriptions(self) -> dict[str, int]:
         """The filters to subscribe to, each with its QoS.
@@ -116,8 +120,12 @@ class Topics:
         told = {self.cancel: 0, f"{self.command}/+": 0, self.info: 0}
         if self._house_status is not None:
             told[self._house_status] = 0
-        fleet = {SHARE + FLEET_REQUEST: 1} if self._fleet else {}
-        return asked | told | fleet
+        return asked | told
+
+    @property
+    def group(self) -> str:
+        """The filter whose subscribers share the fleet's requests."""
+        return SHARE + FLEET_REQUEST
 
     def parse(self, topic: str) -> Inbound | None:
         """What a message on `topic` asks for; None if we do not read it."""
@@ -132,6 +140,10 @@ class Topics:
     def reply(self, request_id: str) -> str:
         """Where the reply goes if the request names no other topic."""
         return self._replies + level(request_id)
+
+    def shared_reply(self, request_id: str) -> str:
+        """The same for a request to the fleet."""
+        return FLEET_REPLIES + level(request_id)
 
     def stream(self, request_id: str) -> str:
         """Where the deltas of a streamed reply go."""

@@ -36,6 +36,8 @@ class Standing(Struct, frozen=True, kw_only=True):
         memory_only: The ledger takes no writes.
         oldest_wait_s: How long the longest waiting one has waited, in seconds.
         avg_service_s: Mean seconds of a run.
+        capacity: The most that may wait.
+        hot: The heat of the board keeps some requests out.
     """
 
     waiting: int
@@ -48,6 +50,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     memory_only: bool
     oldest_wait_s: float
     avg_service_s: float
+    capacity: int
+    hot: bool
 
 
 class Dispatcher:
@@ -88,6 +92,8 @@ class Dispatcher:
             memory_only=state.memory_only,
             oldest_wait_s=0.0 if oldest is None else now - oldest,
             avg_service_s=state.mean_s,
+            capacity=state.settings.capacity,
+            hot=bool(state.heat.refused),
         )
 
 

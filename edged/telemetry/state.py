@@ -123,6 +123,22 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     reply_prefixes: tuple[str, ...]
 
 
+class Advert(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node offers to its fleet; true only while its availability is `online`.
+
+    Attributes:
+        variant: What would answer; None without a model.
+        tps: tok/s of decode over the last quarter of an hour; None until something was decoded.
+        accepting: It is in the group that shares edged/any/request.
+        reason: Why it is not: stopping, no_model, loading, paused, hot, full or cooling_off.
+    """
+
+    variant: str | None = None
+    tps: float | None = None
+    accepting: bool = False
+    reason: str | None = None
+
+
 class Info(msgspec.Struct, frozen=True, kw_only=True):
     """Version, model and limits; changes only with them.
 
@@ -131,6 +147,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
         streams: Answers computed side by side; None until the engine is up.
         engine: llama.cpp's own line about this CPU; None until it is up.
         threads: Threads of decode and of prefill.
+        fleet: What it offers to a fleet; None: it is in none.
     """
 
     node: str
@@ -141,3 +158,4 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     threads: tuple[int, int] | None = None
     streams: int | None = None
     engine: str | None = None
+    fleet: Advert | None = None

@@ -27,9 +27,13 @@ class FakeSession:
         self.sent: list[Outgoing] = []
         self.acknowledged: list[tuple[int, int]] = []
         self.contested = False
+        self.shares: list[bool] = []
 
     def publish(self, outgoing: Outgoing) -> None:
         self.sent.append(outgoing)
+
+    def share(self, *, on: bool) -> None:
+        self.shares.append(on)
 
     def acknowledge(self, connection: int, mid: int) -> None:
         self.acknowledged.append((connection, mid))

@@ -127,3 +127,19 @@ def test_frames_become_events() -> None:
     ]
     for frame, event in pairs:
         assert inbound.frame_event(frame) == event
+
+
+def test_what_the_fleet_was_asked_is_answered_in_its_place_unless_a_topic_is_named() -> None:
+    def place(request_id: str) -> str:
+        return f"all/{request_id}"
+
+    plain = inbound.request_event(incoming(b'{"id": "a", "prompt": "x"}'), None, RULES, place)
+    assert isinstance(plain, events.Arrived)
+    assert plain.request.reply_to == "all/a"
+    named = incoming(b'{"id": "a", "prompt": "x", "reply_to": "ok/b"}')
+    event = inbound.request_event(named, None, RULES, place)
+    assert isinstance(event, events.Arrived)
+    assert event.request.reply_to == "ok/b"
+    bad = inbound.request_event(incoming(b'{"id": "a", "prompt": 1}'), None, RULES, place)
+    assert isinstance(bad, events.Refused)
+    assert bad.bad.reply_to == "all/a"

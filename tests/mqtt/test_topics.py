@@ -45,7 +45,10 @@ def test_the_tree() -> None:
         "edged/hall/command/+": 0,
         "edged/hall/info": 0,
     }
-    assert TOPICS.subscriptions()["$share/edged/edged/any/request"] == 1
+    assert TOPICS.subscriptions() == PLAIN.subscriptions(), "the group is joined by itself"
+    assert TOPICS.group == "$share/edged/edged/any/request"
+    assert TOPICS.shared_reply("a1") == "edged/any/reply/a1"
+    assert TOPICS.shared_reply("a/1").startswith("edged/any/reply/~")
     assert HOUSE.subscriptions() == PLAIN.subscriptions() | {"ha/test/status": 0}
 
 
@@ -63,7 +66,7 @@ def test_parse() -> None:
     assert PLAIN.parse("edged/hall/cancel") == Inbound(kind="cancel")
     assert PLAIN.parse("edged/hall/command/pause") == Inbound(kind="command", name="pause")
     assert PLAIN.parse("edged/any/request") is None
-    assert TOPICS.parse("edged/any/request") == request
+    assert TOPICS.parse("edged/any/request") == Inbound(kind="request", shared=True)
     assert PLAIN.parse("edged/hall/info") == Inbound(kind="info")
     assert PLAIN.parse("homeassistant/status") is None
     assert HOUSE.parse("ha/test/status") == Inbound(kind="house")
@@ -108,7 +111,7 @@ def test_two_ids_make_two_levels(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     "topic",
     ["edged/hall/reply/a", "edged/hall/reply/a/b c/ä", "home/answers/me", "exactly/here",
-     "homeassistant/x", "edged/other/reply/a"],
+     "homeassistant/x", "edged/other/reply/a", "edged/any/reply/a"],
 )  # fmt: skip
 def test_may_reply_to(topic: str) -> None:
     assert TOPICS.may_reply_to(topic)
@@ -145,3 +148,8 @@ def test_no_reply_topic_is_one_we_read_or_write(topic: str) -> None:
             assert not topic.startswith("edged/") or topic.split("/")[2] == "reply"
     if PLAIN.may_reply_to(topic):
         assert topic.startswith("edged/hall/reply/")
+
+
+def test_only_a_member_of_the_fleet_answers_where_the_fleet_answers() -> None:
+    assert Topics("hall", fleet=True).may_reply_to("edged/any/reply/a1")
+    assert not PLAIN.may_reply_to("edged/any/reply/a1")
