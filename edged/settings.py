@@ -131,7 +131,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
         prefill_share: How much of their rate running streams give while a new prompt is read.
         kv_type: Of the cached keys and values; q8_0 takes about half the memory of f16.
         flash_attention: `auto` leaves it to the engine.
-        repack: Weights are rearranged for this CPU where that is possible, in anonymous memory.
+        repack: Weights are rearranged for this CPU where that is possible, in anonymous memory;
+            `auto` takes what was faster on this board, and `on` until it is measured.
         prefix_cache_mib: MiB of memory for beginnings of prompts that are kept.
         cache_dir: Where they are saved; None is $CACHE_DIRECTORY or ~/.cache/edged.
         disk_cache_mib: MiB they may take there; 0 saves none.
@@ -148,7 +149,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     prefill_share: Annotated[float, Meta(ge=0.05, le=0.95)] = 0.5
     kv_type: Literal["f16", "q8_0"] = "f16"
     flash_attention: Literal["auto", "on", "off"] = "auto"
-    repack: bool = True
+    repack: Literal["auto", "on", "off"] = "auto"
     prefix_cache_mib: Annotated[int, Meta(ge=0, le=65_536)] = 256
     cache_dir: Path | None = None
     disk_cache_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 1024

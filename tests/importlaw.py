@@ -173,6 +173,7 @@ PURE = (
     "edged/models/repacking.py",
     "edged/models/room.py",
     "edged/models/signs.py",
+    "edged/models/settings.py",
     "edged/models/solving.py",
     "edged/models/speeds.py",
     "edged/models/states.py",

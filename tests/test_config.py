@@ -89,7 +89,7 @@ mqtt:
     cert_file: /a
     key_file: /b
     insecure: true
-engine: {command: [/bin/true, -x], threads: 3, kv_type: q8_0, repack: false, target_tps: 7.5}
+engine: {command: [/bin/true, -x], threads: 3, kv_type: q8_0, repack: off, target_tps: 7.5}
 serving: {capacity: 5, per_client: 5, state_dir: /tmp/x}
 telemetry: {log_level: debug, idle_interval_s: 1e1}
 personas:
@@ -113,7 +113,7 @@ personas:
         tls=TlsConfig(cert_file="/a", key_file="/b", insecure=True),
     )
     assert config.engine.command == ("/bin/true", "-x")
-    assert (config.engine.kv_type, config.engine.repack) == ("q8_0", False)
+    assert (config.engine.kv_type, config.engine.repack) == ("q8_0", "off")
     assert config.engine.target_tps == 7.5
     assert config.telemetry.idle_interval_s == 10
     butler, cook = config.personas

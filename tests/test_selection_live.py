@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edged.models import family
+from edged.models.catalogtext import FamilyText
+from edged.models.device import Roots, probe
+from edged.models.figurestore import load_measured
+from edged.models.repacking import repackable
 from tests.rig.broker import Broker
 from tests.rig.client import TestClient
 from tests.rig.daemon import POCKET, DaemonProcess
@@ -124,3 +129,27 @@ def test_a_file_that_comes_into_the_directory_is_chosen_without_being_asked(tmp_
         shutil.copy(POCKET, tmp_path / "mine.gguf")
         came = wait(client, daemon.node, lambda found: found["serves"] == "mine")
         assert candidate(came, "mine")["on_disk"]
+
+
+def test_a_file_that_can_be_rearranged_is_timed_both_ways_while_nobody_asks(
+    tmp_path: Path,
+) -> None:
+    if not repackable("q4_K", 256, probe(Roots()).cpu_features):
+        pytest.skip("llama.cpp rearranges no Q4_K for this processor")
+    recorded = family.figures()
+    one = tuple(each for each in recorded.variants if each.file == "pocket-Q4_K.gguf")
+    family.make(tmp_path, family=FamilyText(id=recorded.id, variants=one))
+    with (
+        Broker() as broker,
+        TestClient(broker.port) as client,
+        DaemonProcess(broker.port, config=chooses(tmp_path)) as daemon,
+    ):
+        client.subscribe(f"edged/{daemon.node}/#")
+        wait(client, daemon.node, lambda found: found["serves"] == "pocket-Q4_K")
+        deadline = time.monotonic() + 2 * PATIENCE_S
+        while (ways := {each.repack for each in load_measured(daemon.state)}) != {True, False}:
+            assert time.monotonic() < deadline, ways
+            time.sleep(0.2)
+        client.send(daemon.node, "Is the light on?", id="q")
+        reply = client.wait(lambda record: record.topic.endswith("/reply/q"), PATIENCE_S)
+        assert (reply.json()["status"], reply.json()["variant"]) == ("ok", "pocket-Q4_K")

@@ -96,7 +96,7 @@ def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry) ->
         prefill_share=engine.prefill_share,
         kv_type=engine.kv_type,
         flash_attention=engine.flash_attention,
-        repack=engine.repack,
+        repack=engine.repack != "off",
     )
 
 

@@ -55,7 +55,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         board: Fingerprint of board and engine.
         best: The best variant of all, by its id; None: none fits.
         local: The best one on this disk.
-        model: `local`, opened.
+        model: `local`, to be loaded in the best way that is known.
+        trial: The same, in a way that is yet to be timed; None if there is no such way.
         wanted: `best`, if it is not on this disk and may be fetched.
         unread: Files that are not here, whose headers may be read now and might change the choice.
         need: Bytes of memory that `local` takes, if that is known.
@@ -72,6 +73,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     best: str | None
     local: str | None
     model: Model | None
+    trial: Model | None = None
     wanted: Variant | None = None
     unread: tuple[Variant, ...] = ()
     need: int | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edged.daemon import trials
 from edged.daemon.errand import DiskDone, DiskThread
 from edged.daemon.items import Tick
 from edged.daemon.lookout import Lookout
@@ -89,6 +90,7 @@ class Selection:
         self._tries = 0
         self._again = False
         self._deaths = 0
+        self._tried: set[str] = set()
         self._aside: asyncio.Task[None] | None = None
         self._mistakes: Counter[str] = Counter()
 
@@ -236,6 +238,10 @@ class Selection:
                 return self._changer.ask(view.model, now)
             case steps.MeasureServing() if self._idle(now):
                 self._measure()
+            case steps.Try() if self._idle(now) and view.trial is not None:
+                self._up = False
+                self._tried.add(view.trial.view.name)
+                return self._changer.ask(view.trial, now)
             case steps.Calibrate() if self._idle(now):
                 self._beside("calibration", self._calibrate)
             case steps.ReadHeaders() if self._idle(now):
@@ -247,12 +253,15 @@ class Selection:
         return []
 
     def _situation(self, view: View) -> steps.Situation:
-        serving = self._changer.model.view.name
+        model = self._changer.model
+        serving, again = model.view.name, self._again or trials.on_trial(view, model)
         return steps.Situation(
             serving=serving,
             local=view.local,
             best=view.best,
-            measured=self._tries >= MEASURE_TRIES or (serving in view.measured and not self._again),
+            measured=self._tries >= MEASURE_TRIES or (serving in view.measured and not again),
+            untried=trials.to_try(view, model) and serving not in self._tried,
+            unlike=trials.unlike(view, model),
             calibrated=view.calibrated or self._given_up("calibration"),
             fetching=self._fetching,
             may_fetch=view.wanted is not None,
@@ -363,6 +372,9 @@ class Selection:
     def _died(self, event: EngineDied) -> None:
         self._up = self._timing = False
         if event.during != "load":
+            return
+        if self._view is not None and trials.on_trial(self._view, self._changer.model):
+            self._tries = MEASURE_TRIES  # the way is to blame and not the file
             return
         self._deaths += 1
         if self._deaths >= DEATHS:

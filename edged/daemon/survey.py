@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from edged.daemon.calibrate import calibrate, plan_for
 from edged.daemon.choicetext import ladder, sentence, told
@@ -28,7 +29,9 @@ from edged.models.inventory import ENDING, MAX_FILES, MAX_MODELS, OWN_FILES, rea
 from edged.models.known import load_figures
 from edged.models.listing import listing
 from edged.models.records import Quarantined
+from edged.models.repacking import repacked_bytes
 from edged.models.scout import Scout
+from edged.models.settings import untried
 from edged.models.signs import Signs
 from edged.models.store import Store
 from edged.models.survey import budget_of, models_directory, survey
@@ -130,6 +133,7 @@ class Surveyor:
             best=choice.chosen,
             local=local,
             model=self._open(local, inventory, seen),
+            trial=self._trial(local, inventory, seen, facts),
             ladder=rungs,
             wanted=self._wanted(choice, inventory),
             unread=self._unread(choice, headers) if figures.calibration is not None else (),
@@ -240,18 +244,32 @@ class Surveyor:
         return name in inventory.found or (self._config.model.download.enabled and bool(source))
 
     def _open(self, name: str | None, inventory: Inventory, seen: dict[str, Seen]) -> Model | None:
-        """The model with the threads that were found to be fastest, if the owner left them open."""
+        """The model, loaded as was found to be fastest, as far as the owner left that open."""
         if name is None:
             return None
         model = open_model(self._config, inventory.found[name].path, name)
         engine, known = self._config.engine, seen[name]
         best = next(iter(known.measurements), known.prediction)
-        if best is None or engine.threads or engine.threads_batch:
+        if best is None:
             return model
-        load = msgspec.structs.replace(
-            model.load, threads=best.threads, threads_batch=best.threads_batch
-        )
-        return msgspec.structs.replace(model, load=load)
+        load = model.load
+        if not (engine.threads or engine.threads_batch):
+            load = replace(load, threads=best.threads, threads_batch=best.threads_batch)
+        if engine.repack == "auto" and known.measurements:
+            load = replace(load, repack=best.repack)
+        return replace(model, load=load)
+
+    def _trial(
+        self, name: str | None, inventory: Inventory, seen: dict[str, Seen], facts: DeviceFacts
+    ) -> Model | None:
+        """The model in a way that was not timed yet, if its file can be loaded in two."""
+        if name is None or not repacked_bytes(inventory.found[name].header, facts.cpu_features):
+            return None
+        way = untried(self._config.engine.repack, seen[name].measurements)
+        model = None if way is None else self._open(name, inventory, seen)
+        if model is None or way is None:
+            return None
+        return replace(model, load=replace(model.load, repack=way))
 
 
 def selection(  # noqa: PLR0913 - the composition root hands over every room

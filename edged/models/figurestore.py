@@ -59,32 +59,33 @@ def save_measured(state_dir: Path, measurement: Measurement) -> Path:
     return path
 
 
-def find_measured(known: Iterable[Measurement], digest: str, board: str) -> Measurement | None:
-    """What is known of a file on a board.
+def find_measured(known: Iterable[Measurement], like: Measurement) -> Measurement | None:
+    """What is known of the same file, on the same board, loaded in the same way.
 
     Args:
         known: See `load_measured`.
-        digest: Of the file.
-        board: `DeviceFacts.fingerprint`.
+        like: Of that file, board and setting.
     """
-    for measurement in known:
-        if (measurement.digest, measurement.board) == (digest, board):
-            return measurement
-    return None
+    wanted = _which(like)
+    return next((measurement for measurement in known if _which(measurement) == wanted), None)
 
 
 def merged(known: Iterable[Measurement], new: Measurement) -> tuple[Measurement, ...]:
-    """With the new one in place of what was known of that file there.
+    """With the new one in place of what was known of that file, so loaded, there.
 
     One that was taken hot does not replace one that was not: the latter is still true.
     """
     kept = list(known)
-    before = find_measured(kept, new.digest, new.board)
+    before = find_measured(kept, new)
     if before is not None:
         if new.hot and not before.hot:
             return tuple(kept)
         kept.remove(before)
     return (*kept, new)[-MAX_KEPT:]
+
+
+def _which(measurement: Measurement) -> tuple[str, str, bool, str]:
+    return measurement.digest, measurement.board, measurement.repack, measurement.kv_type
 
 
 def is_sound(measurement: Measurement) -> bool:

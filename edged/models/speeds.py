@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
+from edged.models.settings import preferred
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -89,11 +91,10 @@ def board_kind(facts: DeviceFacts) -> str | None:
 
 
 def measured(measurements: Iterable[Measurement]) -> Speed | None:
-    """What is known from measuring here: the latest of a cool board, else of a hot one."""
-    known = sorted(measurements, key=lambda each: (not each.hot, each.wall))
-    if not known:
+    """What is known from measuring here, loaded in the best way, see `edged.models.settings`."""
+    best = next(iter(preferred(measurements)), None)
+    if best is None:
         return None
-    best = known[-1]
     return Speed(
         tps=best.tps,
         low=best.tps - best.error,

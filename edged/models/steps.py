@@ -14,7 +14,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         serving: What answers, or is being loaded.
         local: The best of those on this disk; None: none of them fits.
         best: The best of all, had or not; None: none fits.
-        measured: What serves was measured on this board, with this build.
+        measured: What serves was measured on this board, with this build, loaded as it is.
+        untried: It is yet to be tried whether it is faster when it is loaded in another way.
+        unlike: It is loaded in another way than the one that was found to be best.
         calibrated: This board was calibrated with this build.
         fetching: What is being downloaded.
         may_fetch: Downloads are allowed, and `best` can be had from somewhere.
@@ -26,6 +28,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     best: str | None
     measured: bool
     calibrated: bool
+    untried: bool = False
+    unlike: bool = False
     fetching: str | None = None
     may_fetch: bool = False
     unread: bool = False
@@ -51,6 +55,10 @@ class MeasureServing(msgspec.Struct, frozen=True):
     """Time what serves while nobody asks."""
 
 
+class Try(msgspec.Struct, frozen=True):
+    """Load what serves in another way while nobody asks, to time it."""
+
+
 class Calibrate(msgspec.Struct, frozen=True):
     """Time made-up models while nobody asks."""
 
@@ -63,7 +71,9 @@ class Rest(msgspec.Struct, frozen=True):
     """All is as it should be, as far as it can be."""
 
 
-Step: TypeAlias = Swap | Fetch | StopFetching | MeasureServing | Calibrate | ReadHeaders | Rest
+Step: TypeAlias = (
+    Swap | Fetch | StopFetching | MeasureServing | Try | Calibrate | ReadHeaders | Rest
+)
 
 
 def next_step(now: Situation) -> Step:
@@ -73,10 +83,9 @@ def next_step(now: Situation) -> Step:
     proves a choice while calibrating only predicts one; headers are what predictions are made
     from; and only a choice among predictions is worth a download of gigabytes.
     """
-    if now.local is not None and now.local != now.serving:
-        return Swap(now.local)
-    if not now.measured:
-        return MeasureServing()
+    step = _step_here(now)
+    if step is not None:
+        return step
     if not now.calibrated:
         return Calibrate()
     if now.unread and now.fetching is None:
@@ -85,3 +94,14 @@ def next_step(now: Situation) -> Step:
     if wanted is not None:
         return Rest() if wanted == now.fetching else Fetch(wanted)
     return Rest() if now.fetching is None else StopFetching()
+
+
+def _step_here(now: Situation) -> Step | None:
+    """What is to be done with what is on this disk; None: it serves as well as it can."""
+    if now.local is not None and now.local != now.serving:
+        return Swap(now.local)
+    if not now.measured:
+        return MeasureServing()
+    if now.untried:
+        return Try()
+    return Swap(now.serving) if now.unlike else None

@@ -81,7 +81,7 @@ def setup_of(engine: EngineConfig, context: int, facts: DeviceFacts) -> fit.Setu
         prefix_tokens=fit.MAX_PREFIX_TOKENS,
         prefill_chunk=engine.prefill_chunk,
         threads=max(threads, engine.threads_batch),
-        repack=engine.repack,
+        repack=engine.repack != "off",
         flash_attention=engine.flash_attention != "off",
         features=facts.cpu_features,
     )

@@ -148,7 +148,7 @@ def fitting(
 
 def _settings(args: argparse.Namespace, config: Config) -> tuple[Setting, ...]:
     """The loads to compare, what is configured last: the likeliest saves a load."""
-    mine = config.engine.repack
+    mine = config.engine.repack != "off"
     repacks = {"both": (not mine, mine), "on": (True,), "off": (False,)}[args.repack]
     kinds = {"both": ("q8_0", "f16"), "f16": ("f16",), "q8_0": ("q8_0",)}
     types = kinds[args.kv_type or config.engine.kv_type]

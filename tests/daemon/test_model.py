@@ -47,7 +47,7 @@ def test_what_is_configured_reaches_the_child(tmp_path: Path) -> None:
             prefill_share=0.25,
             kv_type="q8_0",
             flash_attention="on",
-            repack=False,
+            repack="off",
             prefix_cache_mib=0,
         )
     )

@@ -94,6 +94,7 @@ class House:
         self.quarantined: list[tuple[str, str, str]] = []
         self.rate: float | None = None
         self.cool = True
+        self.trial: Model | None = None
         self.gate = asyncio.Event()
         # The changer's part.
         self.model = model("pocket")
@@ -128,6 +129,7 @@ class House:
         local = self.views["local"]
         found: dict[str, Any] = {
             "board": "b",
+            "trial": self.trial,
             "model": None if local is None else model(local),
             "payload": msgspec.json.encode(self.views),
             "sentence": "because",
@@ -321,6 +323,71 @@ def test_who_asks_for_it_has_it_timed_again_once() -> None:
         await house.seen()
         house.after(IDLE_S)
         assert len(house.timed) == 1
+        house.selection.stop()
+
+    play(scene())
+
+
+def other_way(name: str) -> Model:
+    known = model(name)
+    load = msgspec.structs.replace(known.load, repack=False)
+    return msgspec.structs.replace(known, load=load)
+
+
+def test_what_can_be_loaded_in_two_ways_is_timed_in_both_and_left_in_the_better() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views["measured"] = frozenset({"pocket"})
+        house.trial = other_way("pocket")
+        await house.started()
+        house.arrive()
+        house.after(IDLE_S)
+        assert house.asked == [], "a reload is for when nobody asks"
+        house.complete()
+        house.after(IDLE_S)
+        assert [house.asked, house.model.load.repack] == [["pocket"], False]
+        house.selection.hear(UP, house.rooms.clock.monotonic())
+        house.after(IDLE_S)
+        assert len(house.timed) == 1
+        house.trial = None
+        frame = Measured(key=KEY, pp_ms=(512.0, 512.0), tg_ms=(128.0, 128.0))
+        house.selection.hear(frame, house.rooms.clock.monotonic())
+        await house.seen()
+        assert [kept.repack for kept in house.kept] == [False]
+        assert [house.asked, house.model.load.repack] == [["pocket"] * 2, True]
+        house.selection.hear(UP, house.rooms.clock.monotonic())
+        house.after(IDLE_S)
+        assert [len(house.asked), len(house.timed)] == [2, 1]
+        house.selection.stop()
+
+    play(scene())
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_way_that_does_not_work_costs_one_trial_and_not_the_file(*, died: bool) -> None:
+    async def scene() -> None:
+        house = House()
+        house.views["measured"] = frozenset({"pocket"})
+        house.trial = other_way("pocket")
+        await house.started()
+        house.after(IDLE_S)
+        now = house.rooms.clock.monotonic()
+        if died:
+            house.selection.hear(DIED, now)
+            house.selection.hear(DIED, now)
+        else:
+            house.selection.hear(UP, now)
+            for _ in range(8):
+                house.after(IDLE_S)
+                failed = Failed(key=KEY, code="too_deep", message="")
+                house.selection.hear(failed, house.rooms.clock.monotonic())
+        house.after(IDLE_S)
+        assert [house.asked, house.model.load.repack] == [["pocket"] * 2, True]
+        house.selection.hear(UP, house.rooms.clock.monotonic())
+        for _ in range(4):
+            house.after(IDLE_S)
+        assert len(house.asked) == 2
+        assert house.quarantined == []
         house.selection.stop()
 
     play(scene())

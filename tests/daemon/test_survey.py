@@ -150,6 +150,7 @@ def test_a_measurement_is_found_again_by_what_the_file_holds(tmp_path: Path) -> 
     assert again.measured >= {"mine"}
     assert again.model is not None
     assert (again.model.load.threads, again.model.load.threads_batch) == (3, 2)
+    assert again.trial is None, "nothing in it can be rearranged"
 
 
 def test_what_killed_the_engine_is_not_taken_and_says_so(tmp_path: Path) -> None:

@@ -50,8 +50,9 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     save_measured(state, other)
     assert load_measured(state) == (FULL, other)
-    assert find_measured(load_measured(state), "e", "b") == other
-    assert find_measured(load_measured(state), "e", "other board") is None
+    assert find_measured(load_measured(state), measurement("e", tps=1.0)) == other
+    for unlike in ({"board": "other"}, {"repack": False}, {"kv_type": "q8_0"}):
+        assert find_measured(load_measured(state), measurement("e", **unlike)) is None
 
 
 def test_the_same_file_on_the_same_board_is_kept_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from edged.models.steps import (
     Step,
     StopFetching,
     Swap,
+    Try,
     next_step,
 )
 
@@ -29,6 +30,9 @@ SETTLED = Situation(
         ({"local": "b", "measured": False, "calibrated": False}, Swap("b")),
         ({"measured": False, "calibrated": False, "best": "c"}, MeasureServing()),
         ({"calibrated": False, "best": "c"}, Calibrate()),
+        ({"untried": True, "calibrated": False, "unlike": True}, Try()),
+        ({"untried": True, "measured": False}, MeasureServing()),
+        ({"unlike": True, "calibrated": False}, Swap("a")),
         ({"best": "c"}, Fetch("c")),
         ({"best": "c", "fetching": "b"}, Fetch("c")),
         ({"calibrated": False, "unread": True}, Calibrate()),
@@ -57,13 +61,17 @@ def test_every_way_ends_in_rest() -> None:
         measured=False,
         calibrated=False,
         unread=True,
+        untried=True,
     )
     steps: list[Step] = []
     while not isinstance(step := next_step(now), Rest):
         steps.append(step)
         match step:
             case Swap(variant):
-                now = msgspec.structs.replace(now, serving=variant, measured=False)
+                again = now.serving == variant
+                now = msgspec.structs.replace(now, serving=variant, measured=again, unlike=False)
+            case Try():
+                now = msgspec.structs.replace(now, untried=False, measured=False, unlike=True)
             case MeasureServing():
                 now = msgspec.structs.replace(now, measured=True)
             case Calibrate():
@@ -75,6 +83,9 @@ def test_every_way_ends_in_rest() -> None:
     assert steps == [
         Swap("a"),
         MeasureServing(),
+        Try(),
+        MeasureServing(),
+        Swap("a"),
         Calibrate(),
         ReadHeaders(),
         Fetch("c"),

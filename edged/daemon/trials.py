@@ -1,0 +1,32 @@
+"""Whether the child has its model as it is best loaded, or as it is yet to be timed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edged.daemon.model import Model
+    from edged.daemon.outlook import View
+
+
+def on_trial(view: View, model: Model) -> bool:
+    """Whether the child has the model in the way that is to be tried."""
+    return _same(view.trial, model)
+
+
+def to_try(view: View, model: Model) -> bool:
+    """Whether what serves is worth loading in another way to time it."""
+    return view.trial is not None and _file(view.trial, model) and not on_trial(view, model)
+
+
+def unlike(view: View, model: Model) -> bool:
+    """Whether what serves is loaded in another way than the best one."""
+    return view.model is not None and _file(view.model, model) and not _same(view.model, model)
+
+
+def _same(wanted: Model | None, model: Model) -> bool:
+    return wanted is not None and _file(wanted, model) and wanted.load.repack == model.load.repack
+
+
+def _file(wanted: Model, model: Model) -> bool:
+    return wanted.view.name == model.view.name
