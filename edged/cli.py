@@ -15,6 +15,7 @@ import msgspec
 
 import edged
 from edged import config as configuration
+from edged.config import Loaded
 from edged.errors import ConfigError, EdgedError
 from edged.files import read_bounded
 from edged.password import read_password
@@ -41,7 +42,12 @@ EXAMPLES = """examples:
 
 
 def load_config(path: Path | None) -> Config:
-    """Reads the configuration.
+    """Reads the configuration; see `read_config`."""
+    return read_config(path).config
+
+
+def read_config(path: Path | None) -> Loaded:
+    """Reads the configuration, with what is written as older versions had it.
 
     Args:
         path: The file asked for; None takes /etc/edged/edged.yaml where it exists, else defaults.
@@ -52,12 +58,12 @@ def load_config(path: Path | None) -> Config:
     """
     if path is None:
         if not DEFAULT_CONFIG.exists():
-            return Config()
+            return Loaded(Config())
         path = DEFAULT_CONFIG
-    parsed = configuration.parse(read_bounded(path, MAX_CONFIG_BYTES), str(path))
-    if isinstance(parsed, list):
-        raise ConfigError([str(problem) for problem in parsed])
-    return parsed
+    found = configuration.read(read_bounded(path, MAX_CONFIG_BYTES), str(path))
+    if isinstance(found, list):
+        configuration.raise_problems(found)
+    return found
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -66,14 +72,15 @@ def _run(args: argparse.Namespace) -> int:
     if not args.sysfs_root.is_dir():
         raise ConfigError([f"--sysfs-root {args.sysfs_root}: there is no such folder"])
 
-    def read() -> Config:
-        return load_config(args.config)
+    def read() -> Loaded:
+        return read_config(args.config)
 
     return daemon.run(read(), read, args.sysfs_root)
 
 
 def _check_config(args: argparse.Namespace) -> int:
-    load_config(args.file)
+    for note in read_config(args.file).notes:
+        print(note)
     print(f"{args.file}: no mistakes found")
     return 0
 

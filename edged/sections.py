@@ -67,12 +67,17 @@ def shown(key: str, value: object) -> str:
 
 
 class Reader:
-    """Walks the tree along the structs and collects problems on the way."""
+    """Walks the tree along the structs and collects problems on the way.
 
-    def __init__(self, source: str) -> None:
+    Args:
+        source: What to call the file in a problem.
+        problems: Those that were found before.
+    """
+
+    def __init__(self, source: str, problems: Iterable[Problem] = ()) -> None:
         self._source = source
         self._lines: dict[str, int] = {}
-        self._problems: list[Problem] = []
+        self._problems = list(problems)
 
     def report(self) -> list[Problem]:
         """The problems in the order of the file, as many as one reads."""

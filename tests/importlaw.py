@@ -44,12 +44,14 @@ ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("edged/__init__.py", ()),
     ("edged/__main__.py", ("edged.cli",)),
     ("edged/configrules.py", ("edged.settings",)),
+    ("edged/configrenames.py", ("edged.sections", "edged.yamltree")),
     ("edged/sections.py", ("edged.yamltree",)),
     (
         "edged/config.py",
         (
             "edged.errors",
             "edged.settings",
+            "edged.configrenames",
             "edged.configrules",
             "edged.sections",
             "edged.yamltree",
@@ -87,6 +89,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
 }
 PURE = (
     "edged/config.py",
+    "edged/configrenames.py",
     "edged/configrules.py",
     "edged/errors.py",
     "edged/health.py",

@@ -57,6 +57,18 @@ def test_check_config_of_a_good_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "no mistakes" in capsys.readouterr().out
 
 
+def test_check_config_tells_what_is_of_an_older_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edged.yaml"
+    path.write_text("engine:\n  repack: false\n")
+    assert cli.main(["check-config", str(path)]) == 0
+    note, verdict = capsys.readouterr().out.splitlines()
+    assert note.startswith(f"{path}:2: engine.repack: ")
+    assert "read as `engine.repack: off`" in note
+    assert "no mistakes" in verdict
+
+
 def test_a_config_that_is_not_there_is_told_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

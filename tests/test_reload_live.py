@@ -47,6 +47,19 @@ def test_a_file_with_mistakes_leaves_everything_as_it_is() -> None:
             served(client)
 
 
+def test_words_of_an_older_version_are_told_at_the_start_and_when_read_again() -> None:
+    with Broker() as broker, TestClient(broker.port) as client:
+        client.subscribe(f"edged/{NODE}/reply/+")
+        old = {"engine": {"repack": True}}
+        with DaemonProcess(broker.port, script={}, config=old) as daemon:
+            note = "engine.repack: is of an older version, and read as `engine.repack: on`"
+            assert daemon.stderr().count(note) == 1
+            daemon.signal(signal.SIGHUP)
+            eventually(lambda: "config reloaded" in daemon.stderr(), "the journal says so")
+            assert daemon.stderr().count(note) == 2
+            served(client)
+
+
 def _limit(client: TestClient) -> tuple[int, int] | None:
     infos = client.on(f"edged/{NODE}/info")
     if not infos:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edged.clock import SystemClock
 from edged.daemon.core import Daemon
+from edged.daemon.reload import outdated
 from edged.errors import StorageError
 from edged.password import read_password
 from edged.telemetry.journal import Journal
@@ -17,14 +18,14 @@ from edged.telemetry.notify import Notifier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edged.settings import Config
+    from edged.config import Loaded
 
 
-def run(config: Config, reread: Callable[[], Config], sysfs_root: Path = Path("/")) -> int:
+def run(loaded: Loaded, reread: Callable[[], Loaded], sysfs_root: Path = Path("/")) -> int:
     """Runs the daemon until a signal.
 
     Args:
-        config: The checked configuration.
+        loaded: The checked configuration.
         reread: Reads it again when SIGHUP asks for it; raises EdgedError.
         sysfs_root: The root of the sensors' files, to play another board's heat to it.
 
@@ -35,13 +36,16 @@ def run(config: Config, reread: Callable[[], Config], sysfs_root: Path = Path("/
         StorageError: The state directory cannot be made or the password cannot be read.
     """
     clock = SystemClock()
+    config = loaded.config
+    journal = Journal.setup(config.telemetry.log_level, clock=clock)
+    outdated(journal, loaded)
     daemon = Daemon(
         config,
         state_dir=state_dir(config.serving.state_dir),
         cache_dir=_cache_dir(config.engine.cache_dir),
         password=read_password(config.mqtt.password_file),
         clock=clock,
-        journal=Journal.setup(config.telemetry.log_level, clock=clock),
+        journal=journal,
         notifier=Notifier(clock),
         sysfs_root=sysfs_root,
         reread=reread,

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edged.clock import Clock
+    from edged.config import Loaded
     from edged.daemon.selection import Selection
     from edged.engine.frames import Messages
     from edged.serving.effects import Effect
@@ -86,7 +87,7 @@ class Daemon:
         journal: Journal,
         notifier: Notifier,
         sysfs_root: Path,
-        reread: Callable[[], Config],
+        reread: Callable[[], Loaded],
     ) -> None:
         self._config = config
         self._sysfs_root = sysfs_root

@@ -14,6 +14,7 @@ from edged.telemetry.kinds import Fields
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edged.config import Loaded
     from edged.daemon.reporter import Reporter
     from edged.settings import Config
     from edged.telemetry.journal import Journal
@@ -33,7 +34,7 @@ class Reloader:
     def __init__(
         self,
         config: Config,
-        read: Callable[[], Config],
+        read: Callable[[], Loaded],
         *,
         journal: Journal,
         reporter: Reporter,
@@ -60,7 +61,7 @@ class Reloader:
         while reading:
             self._again = False
             try:
-                config = await asyncio.to_thread(self._read)
+                loaded = await asyncio.to_thread(self._read)
             except EdgedError as error:
                 self._journal.write(kinds.CONFIG_REJECTED, Fields(reason=_first(error)))
                 self._reporter.reloaded()
@@ -68,7 +69,8 @@ class Reloader:
                 self._journal.mistake("reload", error)
                 self._reporter.reloaded()
             else:
-                self._post(ConfigRead(config))
+                outdated(self._journal, loaded)
+                self._post(ConfigRead(loaded.config))
             reading = self._again
 
     def take(self, config: Config) -> Config:
@@ -79,6 +81,12 @@ class Reloader:
         self._journal.write(kinds.CONFIG_RELOADED, Fields(reason=reason))
         self._reporter.reloaded()
         return self.config
+
+
+def outdated(journal: Journal, loaded: Loaded) -> None:
+    """Tell what is written as older versions had it."""
+    for note in loaded.notes:
+        journal.write(kinds.CONFIG_OUTDATED, Fields(reason=note))
 
 
 def _first(error: EdgedError) -> str:

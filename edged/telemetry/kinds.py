@@ -45,6 +45,7 @@ STOPPING = Kind("5a2aa963099b4ff6a43175f0868349eb", Priority.NOTICE, "stopping")
 STOPPED = Kind("c2e3ea304bf64c739dda4cee31cc7224", Priority.NOTICE, "stopped")
 CONFIG_RELOADED = Kind("78c33b43bf1a4b4ebcd089b188574d79", Priority.NOTICE, "config reloaded")
 CONFIG_REJECTED = Kind("0e4bc304436449f48463144dfb418adc", Priority.ERROR, "config rejected")
+CONFIG_OUTDATED = Kind("053271d1ed6e4beca27ce64fca4a10bf", Priority.NOTICE, "config outdated")
 REQUEST_FINISHED = Kind("94001f8abc7a4f9ebfb8aca558abd7d9", Priority.INFO, "request finished")
 REQUEST_REJECTED = Kind(
     "44587c4fc889413fb02a651d3a43e549", Priority.WARNING, "request rejected", _OFTEN

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
+from edged.config import Loaded
 from edged.daemon.errand import DiskDone
 from edged.daemon.handling import Handling
 from edged.daemon.items import ConfigRead, DrainOver, HouseUp, Pressed, Stop, Tick
@@ -96,7 +97,11 @@ class Desk(ReporterDesk):
         rooms = self.rooms
         self.notes = Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense)
         self.reloader = Reloader(
-            Config(), Config, journal=rooms.journal, reporter=self.reporter, post=lambda _item: None
+            Config(),
+            lambda: Loaded(Config()),
+            journal=rooms.journal,
+            reporter=self.reporter,
+            post=lambda _item: None,
         )
         self.handling = Handling(
             dispatcher=rooms.dispatcher,

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
+from edged.config import Loaded
 from edged.daemon.items import ConfigRead
 from edged.daemon.reload import Reloader
 from edged.errors import ConfigError, StorageError
@@ -22,6 +23,7 @@ class Bench:
     def __init__(self, *answers: Config | Exception, hold: threading.Event | None = None) -> None:
         self.desk = Desk()
         self.answers = list(answers)
+        self.notes: tuple[str, ...] = ()
         self.hold = hold
         self.posted: list[object] = []
         self.reloader = Reloader(
@@ -32,13 +34,13 @@ class Bench:
             post=self.posted.append,
         )
 
-    def read(self) -> Config:
+    def read(self) -> Loaded:
         if self.hold is not None:
             assert self.hold.wait(10)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return Loaded(answer, self.notes)
 
     @property
     def said(self) -> list[str]:
@@ -68,6 +70,21 @@ def test_a_good_file_is_handed_on_and_told_with_what_changed() -> None:
     assert bench.said[-1] == "READY"
     line = bench.desk.rooms.lines[-1]
     assert "in use now: serving.capacity; from the next start on: node" in line
+
+
+def test_words_of_an_older_version_are_told_at_each_reading() -> None:
+    async def body() -> Bench:
+        bench = Bench(NEW)
+        bench.notes = ("f:1: a: read as b", "f:2: c: read as d")
+        bench.reloader.ask()
+        await bench.until(lambda: bench.posted)
+        return bench
+
+    bench = asyncio.run(body())
+    assert bench.posted == [ConfigRead(NEW)]
+    for line, note in zip(bench.desk.rooms.lines[-2:], bench.notes, strict=True):
+        assert "config outdated" in line
+        assert note in line
 
 
 def test_a_bad_file_changes_nothing_and_names_the_first_mistake() -> None:
