@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 FAR_S = 3600.0  # a trip point farther off than this is not in sight
 # Near the trip point a straight line is the safe thing to say where the model, which knows one mass
-# of the two, says never. Farther off it is wrong: a board rises ever more slowly. Less is noise.
+# of the two, says never. Farther off it is wrong: a board rises ever more slowly. Less is noise,
+# and a board that does not rise is on its way to nothing, whatever the model learned before.
 RISING_C_S = 0.03
 
 
@@ -55,8 +56,10 @@ def _until_hot(
     celsius, limit = smooth.fast or 0.0, trips.hot_c
     if celsius >= limit:
         return 0.0
+    if smooth.slope < RISING_C_S:
+        return None
     curve = model.seconds_until(limit, celsius, busy) if model.known else None
-    if paced or celsius < trips.passive_c or smooth.slope < RISING_C_S:
+    if paced or celsius < trips.passive_c:
         return _near(curve)
     return _near(max(curve or 0.0, (limit - celsius) / smooth.slope))
 

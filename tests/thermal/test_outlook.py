@@ -20,9 +20,14 @@ def test_nothing_is_told_without_a_temperature() -> None:
 
 
 def test_the_model_tells_once_it_knows() -> None:
-    ahead = look(KNOWN, at(60.0), TRIPS, 4.0, paced=False)
+    ahead = look(KNOWN, at(60.0, 0.1), TRIPS, 4.0, paced=False)
     assert ahead.until_hot == pytest.approx(KNOWN.seconds_until(78.0, 60.0, 4.0), abs=0.1)
-    assert look(HeatModel(), at(60.0), TRIPS, 4.0, paced=False).until_hot is None
+    assert look(HeatModel(), at(60.0, 0.1), TRIPS, 4.0, paced=False).until_hot is None
+
+
+@pytest.mark.parametrize("slope", [0.0, -0.2, 0.02])
+def test_a_board_that_does_not_rise_is_not_on_its_way(slope: float) -> None:
+    assert look(KNOWN, at(61.0, slope), TRIPS, 4.0, paced=False).until_hot is None
 
 
 def test_a_board_that_rises_gets_there_whatever_the_model_says() -> None:
