@@ -13,6 +13,7 @@ from bench.synthetic import cache_folder
 from tests.rig.daemon import ROOT
 
 NAMES: Final = ("LLAMA_VERSION", "LLAMA_SHA256")
+PINS: Final = ROOT / "scripts" / "llama.mk"
 FLAGS: Final = "-DLLAVA_BUILD=OFF -DGGML_NATIVE=ON -DGGML_OPENMP=OFF"
 
 
@@ -28,20 +29,20 @@ def environment() -> dict[str, str]:
     return {"LLAMA_CPP_LIB_PATH": str(target / "llama_cpp" / "lib")}
 
 
-def pinned(makefile: str) -> dict[str, str]:
-    """Version and hash of llama-cpp-python, as the Makefile exports them."""
+def pinned(pins: str) -> dict[str, str]:
+    """Version and hash of llama-cpp-python, as make exports them."""
     found = {}
     for name in NAMES:
-        line = re.search(rf"^export {name} := (\S+)$", makefile, re.MULTILINE)
+        line = re.search(rf"^export {name} := (\S+)$", pins, re.MULTILINE)
         if line is None:
-            message = f"the Makefile exports no {name}"
+            message = f"{PINS.name} exports no {name}"
             raise ValueError(message)
         found[name] = line.group(1)
     return found
 
 
 def _output(program: str) -> str:
-    pins = pinned((ROOT / "Makefile").read_text())
+    pins = pinned(PINS.read_text())
     environ = {**os.environ, **pins, "LLAMA_CMAKE_ARGS": FLAGS, "PYTHON": sys.executable}
     done = subprocess.run((program,), env=environ, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip()

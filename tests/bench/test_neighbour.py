@@ -15,10 +15,9 @@ from bench.busy import neighbour, neighbours
 from bench.child import Engine, EngineError, Span
 from bench.mixes import MIXES
 from bench.neighbour import SETUPS, STEADY
-from bench.pool_build import pinned
+from bench.pool_build import PINS, pinned
 from bench.shapes import SHAPES
 from edged.engine.frames import Load, Message
-from tests.rig.daemon import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +88,7 @@ def test_one_setup_is_what_is_shipped() -> None:
 
 
 def test_the_pool_is_built_from_the_pinned_version() -> None:
-    pins = pinned((ROOT / "Makefile").read_text())
+    pins = pinned(PINS.read_text())
     assert set(pins) == {"LLAMA_VERSION", "LLAMA_SHA256"}
     with pytest.raises(ValueError, match="LLAMA_VERSION"):
         pinned("nothing here")
