@@ -29,6 +29,7 @@ BENCHES: Final = (
     "mixing",
     "setups",
     "thermal",
+    "fleet",
 )
 TIMEOUT_S: Final = (
     600.0  # twice what a bench may take; one that hangs shall not take the rest along

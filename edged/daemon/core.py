@@ -352,6 +352,8 @@ class Daemon:
             session=self._session,
             meter=self._meter,
             reporter=self._reporter,
+            sense=self._sense,
+            hot_c=self._config.thermal.hot_c,
         )
 
     def _make_panel(self) -> PanelKeeper:

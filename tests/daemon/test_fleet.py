@@ -8,6 +8,7 @@ import msgspec
 from edged.daemon.fleet import NEWS_S, Fleet
 from edged.daemon.membership import BACK_S
 from edged.serving import events
+from edged.thermal.readings import NoReading, Reading
 from tests.daemon.rooms import Rooms
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ class Desk:
         self.rooms = rooms = Rooms()
         self.reporter = FakeReporter()
         self.meter = FakeMeter(rooms)
+        self.reading: Reading | NoReading = NoReading("none")
         self.fleet = Fleet(
             enabled=enabled,
             dispatcher=rooms.dispatcher,
             session=rooms.session,
             meter=cast("Meter", self.meter),
             reporter=cast("Reporter", self.reporter),
+            sense=lambda: self.reading,
+            hot_c=78.0,
         )
 
     def join(self) -> None:
@@ -80,6 +84,16 @@ def test_it_joins_leaves_and_comes_back_and_each_change_is_told() -> None:
     assert desk.fleet.next_at == inf
     assert desk.reasons == ["loading", "cooling_off", None, "paused", "cooling_off", None]
     assert [advert.accepting for advert in desk.reporter.adverts[-2:]] == [False, True]
+
+
+def test_one_hot_reading_is_enough_to_leave_and_a_sensor_lost_is_none() -> None:
+    desk = Desk()
+    desk.join()
+    for at, reading in ((4.0, Reading(77.9)), (5.0, Reading(78.0)), (6.0, NoReading("gone"))):
+        desk.reading = reading
+        desk.fleet.due(at)
+    assert desk.rooms.fake_session.shares[-3:] == [True, False, False]
+    assert desk.reasons[-2:] == ["hot", "cooling_off"]
 
 
 def test_another_model_and_another_speed_are_told_and_small_changes_are_not() -> None:
