@@ -11,7 +11,7 @@ AMX_OFF := $(if $(filter x86_64,$(shell uname -m)),-DCMAKE_C_FLAGS=-mno-amx-int8
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON $(AMX_OFF)
 export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
 
-.PHONY: help venv demo demo-heat test check bench peers pocket deb apt-repo test-machine clean
+.PHONY: help venv demo demo-heat demo-home test check bench peers pocket deb apt-repo test-machine clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ demo: venv ## start a private broker and edged, ask a prompt, show the streamed 
 
 demo-heat: venv ## let a real worker heat a simulated Pi 5, and watch edged keep it cool
 	@$(BIN)/python -m bench.heat
+
+demo-home: venv ## an evening at home: every example of config/examples once, with a private broker and edged
+	@$(BIN)/python -m bench.home
 
 test: check ## lint, types and every test
 	@$(BIN)/coverage erase
