@@ -6,8 +6,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import edged
-
 ROOT = Path(__file__).parents[2]
 DEBIAN = ROOT / "debian"
 VENDORED = {"llama-cpp-python"}
@@ -23,12 +21,6 @@ def bounds(text: str) -> dict[str, str | None]:
 def depends() -> str:
     control = (DEBIAN / "control").read_text()
     return control.split("\nDepends: ", 1)[1].split("\nRecommends:", 1)[0]
-
-
-def test_there_is_one_version() -> None:
-    first = (DEBIAN / "changelog").read_text().split("\n", 1)[0]
-    assert first.startswith(f"edged ({edged.__version__}) ")
-    assert f"## {edged.__version__} " in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_what_pip_would_install_the_package_depends_on() -> None:
