@@ -58,7 +58,7 @@ apt-repo: ## make a signed apt repository of them in build/apt
 test-machine: venv ## boot a Debian 13 as a container (root), install the package with apt, break things, purge it
 	@$(BIN)/python -m pytest -q --machine tests/machine
 
-release: ## all of the above, a bill of materials and SHA256SUMS, if versions and tree are fit for it (root)
+release: ## tests, packages, repository, bill of materials, SHA256SUMS, if version and tree are fit (root)
 	@PYTHON=$(PYTHON) scripts/release
 
 clean: ## remove what the other targets made in the tree (the wheel cache stays)
