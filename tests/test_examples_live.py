@@ -63,7 +63,9 @@ def test_a_summary_that_failed_and_an_option_that_is_none_do_nothing(house: Hous
     assert house.calls == []
 
 
-def test_throttling_is_told_once_and_so_is_its_end(house: House) -> None:
+@pytest.mark.parametrize("fresh", ["", "unknown"])
+def test_throttling_is_told_once_and_so_is_its_end(house: House, fresh: str) -> None:
+    house.entities["input_text.throttle"]["state"] = fresh
     inputs = {"memory": "input_text.throttle"}
     automation = Automation(BLUEPRINTS / "throttled.yaml", house, inputs)
     for word in ("none", "paced", "capped", "capped", "undervoltage", "paced", "none"):

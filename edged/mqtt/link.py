@@ -60,6 +60,7 @@ class Link:
         self._asked: dict[int, tuple[str, ...]] = {}
         self._denied: set[str] = set()
         self._retry_at = 0.0
+        self._grouped = False  # in the fleet's group, as far as we asked for it
         self._receipt_until: float | None = None  # None: not waiting for a list
         self._idle_s = min(IDLE_S, keepalive(desk.config) * IDLE_SHARE)
 
@@ -100,7 +101,7 @@ class Link:
             self._wire.acknowledge(mid)
 
     def share(self) -> None:
-        """Do what the desk says of the fleet's group; before CONNACK that is done there."""
+        """Do what the desk says of the fleet's group, at once if messages flow."""
         if self._phase is Phase.UP:
             self._regroup()
 
@@ -161,6 +162,8 @@ class Link:
             case Phase.SUBSCRIBING if self._receipt_until is not None:
                 if now >= self._receipt_until:
                     self._on_receipts(())
+            case Phase.UP if self._grouped != self._desk.shares:  # changed while it was coming up
+                self._regroup()
             case Phase.UP if self._denied and now >= self._retry_at:
                 everything = self._desk.filters
                 self._subscribe({name: everything[name] for name in self._denied})
@@ -192,13 +195,14 @@ class Link:
             self._receipt_until = self._deadline
             self._asked[self._wire.fetch(self._desk.topics.receipt)] = ()
         self._subscribe(self._desk.filters)
+        self._grouped = self._desk.shares
         # A session that goes on may still be in a group that was left meanwhile.
         if note.session_present and not self._desk.shares:
             self._regroup()
 
     def _regroup(self) -> None:
-        group = self._desk.topics.group
-        if self._desk.shares:
+        group, self._grouped = self._desk.topics.group, self._desk.shares
+        if self._grouped:
             self._subscribe({group: self._desk.filters[group]})
         else:
             self._denied.discard(group)
