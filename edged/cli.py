@@ -100,6 +100,8 @@ def _ask(args: argparse.Namespace) -> int:
         for name in ("system", "max_tokens", "temperature", "seed", "priority")
         if getattr(args, name) is not None
     }
+    if args.choice:
+        chosen["choices"] = args.choice
     if args.schema is not None:
         chosen["schema"] = read_schema(args.schema)
     request: dict[str, Any] = {"id": f"ask-{secrets.token_hex(6)}", "prompt": prompt, **chosen}
@@ -197,6 +199,12 @@ def _client_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     ask.add_argument("--max-tokens", type=int, metavar="N", help="most tokens of the answer")
     ask.add_argument("--temperature", type=float, metavar="T", help="0 is greedy, up to 5")
     ask.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same text")
+    ask.add_argument(
+        "--choice",
+        action="append",
+        metavar="TEXT",
+        help="one of the answers to choose from; twice or more",
+    )
     ask.add_argument(
         "--schema", type=Path, metavar="FILE", help="a JSON Schema that the answer obeys"
     )

@@ -137,6 +137,7 @@ PURE = (
     "edged/engine/worker/cadence.py",
     "edged/engine/worker/gbnf.py",
     "edged/engine/worker/neighbours.py",
+    "edged/engine/worker/options.py",
     "edged/engine/worker/pacing.py",
     "edged/engine/worker/prefixes.py",
     "edged/engine/worker/radix.py",

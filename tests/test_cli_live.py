@@ -64,6 +64,12 @@ def test_ask_for_an_answer_that_obeys_a_schema(port: int, tmp_path: Path) -> Non
     assert "bad_schema" in edged(port, "ask", "is it on?", "--schema", str(schema)).stderr
 
 
+def test_ask_for_a_choice(port: int) -> None:
+    done = edged(port, "ask", "kitchen or bath?", "--choice", "garage", "--choice", "bath")
+    assert done.stdout == "bath\n"
+    assert "[bath 1" in done.stderr or "[bath 9" in done.stderr
+
+
 def test_a_refusal_is_exit_code_1_and_one_line(port: int) -> None:
     done = edged(port, "ask", "hello", "--temperature", "9")
     assert done.returncode == 1

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # As many as the daemon takes.
 MAX_SCHEMA_BYTES = 32768
+MAX_LIKELY = 5  # choices in the line below the answer
 
 
 class Asker:
@@ -126,6 +127,8 @@ def answer(reply: dict[str, Any], shown: str) -> str:
         reply: The terminal reply.
         shown: What was streamed; of JSON that is the model's own spelling, and stays.
     """
+    if "choice" in reply:
+        return reply["choice"] or "(none of them)"
     if "json" not in reply:
         return reply.get("text") or ""
     with contextlib.suppress(msgspec.DecodeError):
@@ -155,7 +158,10 @@ def summary(reply: dict[str, Any]) -> str:
         hint = f" (try again in {again:.0f} s)" if again is not None else ""
         return f"{reply.get('status')}: {error.get('code')}: {error.get('message')}{hint}"
     usage, timings = reply.get("usage") or {}, reply.get("timings") or {}
-    parts = [f"{usage.get('completion_tokens', 0)} tokens"]
+    likely = sorted((reply.get("probabilities") or {}).items(), key=lambda pair: -pair[1])
+    parts = [f"{choice} {probability:.1%}" for choice, probability in likely[:MAX_LIKELY]]
+    if not parts:
+        parts = [f"{usage.get('completion_tokens', 0)} tokens"]
     if timings.get("predicted_per_second"):
         parts.append(f"{timings['predicted_per_second']:.1f} tok/s")
     if timings.get("ttft_ms") is not None:

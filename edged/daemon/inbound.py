@@ -115,4 +115,5 @@ def _completed(frame: frames.Done) -> events.Completed:
         prompt_ms=frame.prompt_ms,
         predicted_ms=frame.predicted_ms,
         ttft_ms=frame.ttft_ms,
+        scores=frame.scores,
     )

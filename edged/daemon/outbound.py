@@ -174,6 +174,7 @@ def generate(request: Request) -> frames.Generate:
         repeat_penalty=sampling.repeat_penalty,
         seed=sampling.seed,
         stop=request.stop,
+        choices=request.choices,
         schema=request.schema,
         priority=int(request.priority),
     )

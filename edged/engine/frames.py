@@ -20,12 +20,16 @@ Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 Code = Annotated[str, Meta(min_length=1, max_length=64)]
 Line = Annotated[str, Meta(max_length=4096)]
 Rate = Annotated[float, Meta(ge=0, le=1e9)]
+Choice = Annotated[str, Meta(min_length=1, max_length=200)]
+Score = Annotated[float, Meta(ge=-1e9, le=0)]
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 KvType = Literal["f16", "q8_0"]
 # A Pi 5 has four cores; more streams than this only share out what one could have.
 MAX_STREAMS = 16
 # As the daemon writes it at most, with all references followed; the frame has room for that.
 MAX_SCHEMA_CHARS = 65536
+# Of a decision; a selector of a house has some ten options.
+MAX_CHOICES = 64
 # Keys of errands for prefixes (Learn, Restore, Save, Unlearn) begin so, and those of Measure so.
 ERRAND = "prefix/"
 MEASURE = "measure/"
@@ -93,6 +97,7 @@ class Generate(Frame, frozen=True):
     At most Ready.streams at a time, and one more of priority 0; the next after Done or Failed.
 
     Attributes:
+        choices: Nothing is written; Done tells how likely each of these answers is.
         schema: A plain JSON Schema as JSON, which the answer obeys unless it is cut.
         priority: 0 is urgent; runs beyond Ready.streams wait for those of a lower number.
     """
@@ -107,6 +112,7 @@ class Generate(Frame, frozen=True):
     repeat_penalty: Annotated[float, Meta(ge=0.1, le=10)] = 1.1
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
     stop: Annotated[tuple[Stop, ...], Meta(max_length=16)] = ()
+    choices: Annotated[tuple[Choice, ...], Meta(max_length=MAX_CHOICES)] = ()
     schema: Annotated[str, Meta(min_length=1, max_length=MAX_SCHEMA_CHARS)] | None = None
     priority: Annotated[int, Meta(ge=0, le=2)] = 1
 
@@ -275,7 +281,9 @@ class Done(Frame, frozen=True):
         completion_tokens: The sum of `tokens` over the run's Deltas; end-of-text is not counted.
         prompt_ms: Wall time from the first prompt step to the end of the last one.
         predicted_ms: Wall time from there to the last token: of `completion_tokens` - 1 decodes.
-        ttft_ms: Wall time from the receipt of Generate to the first token; 0 if there was none.
+        ttft_ms: Wall time from the receipt of Generate to the first token, or to the scores; 0 if
+            there was none.
+        scores: Of each choice, the logarithm of the probability that it is the whole answer.
     """
 
     key: Key
@@ -286,6 +294,7 @@ class Done(Frame, frozen=True):
     prompt_ms: Milliseconds
     predicted_ms: Milliseconds
     ttft_ms: Milliseconds
+    scores: Annotated[tuple[Score, ...], Meta(max_length=MAX_CHOICES)] = ()
 
 
 class Failed(Frame, frozen=True):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 F32, F16 = 4, 2
 # As the worker makes its context: one run more for who is urgent, one for a prefix that is read.
 URGENT, LESSON = 1, 1
+BRANCHES, RECURRENT_BRANCHES = 16, 1  # options of a decision, side by side
 KEPT_STATES = 8  # of recurrent models, besides the runs
 MOST_ROWS = 512  # rows of one graph, besides one of each run
 # llama.cpp's tiled kernels take so much for each thread of a matrix product.
@@ -41,7 +42,8 @@ _KINDS = MappingProxyType(
 
 def sequences(streams: int, *, recurrent: bool) -> int:
     """Sequences of the context."""
-    return streams + URGENT + LESSON + (KEPT_STATES if recurrent else 0)
+    branches = KEPT_STATES + RECURRENT_BRANCHES if recurrent else BRANCHES
+    return streams + URGENT + LESSON + branches
 
 
 def compute_bytes(header: Header, setup: Setup, cells: int) -> int:

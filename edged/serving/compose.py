@@ -5,6 +5,7 @@ from __future__ import annotations
 from edged.serving import schema as schemas
 from edged.serving.bad import fail
 from edged.serving.request import Message, Sampling
+from edged.serving.text import quote
 from edged.serving.wire import MAX_EXPIRY_S, WireRequest
 
 # JSON repeats its quotes and commas, which a penalty would make it do without.
@@ -35,6 +36,22 @@ def schema(wire: WireRequest) -> str | None:
     if wire.stop:
         fail("bad_field", "stop: it would cut an answer that obeys a schema")
     return schemas.plain(wire.schema)
+
+
+def choices(wire: WireRequest) -> tuple[str, ...]:
+    """What is to be chosen from, each once."""
+    if wire.choices is None:
+        if wire.none_of is not None:
+            fail("bad_field", "none_of: there are no choices")
+        return ()
+    if wire.stop or wire.schema is not None:
+        fail("bad_field", "choices: nothing is written, so there is no stop and no schema")
+    for place, choice in enumerate(wire.choices):
+        if choice.isspace():
+            fail("bad_field", f"choices[{place}]: it is blank")
+        if choice in wire.choices[:place]:
+            fail("bad_field", f"choices[{place}]: {quote(choice)} is given twice")
+    return wire.choices
 
 
 def messages(wire: WireRequest) -> tuple[Message, ...]:

@@ -152,6 +152,7 @@ class Completed(Struct, frozen=True, kw_only=True):
         prompt_ms: Time spent in prefill.
         predicted_ms: Time spent in decode.
         ttft_ms: From `Submit` to the first token, measured by the engine.
+        scores: Of each choice, the logarithm of the probability that it is the answer.
     """
 
     key: str
@@ -160,6 +161,7 @@ class Completed(Struct, frozen=True, kw_only=True):
     prompt_ms: float = 0.0
     predicted_ms: float = 0.0
     ttft_ms: float | None = None
+    scores: tuple[float, ...] = ()
 
 
 class RunFailed(Struct, frozen=True, kw_only=True):

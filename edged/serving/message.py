@@ -177,6 +177,8 @@ def _request(wire: WireRequest, envelope: Envelope, address: _Address, rules: Ru
         sampling=compose.sampling(wire),
         stop=wire.stop or (),
         schema=compose.schema(wire),
+        choices=compose.choices(wire),
+        none_of=wire.none_of,
         priority=Priority[(wire.priority or "normal").upper()],
         expires_in=compose.expiry(wire, envelope.expiry_s),
         stream=wire.stream is not False,

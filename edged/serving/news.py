@@ -59,6 +59,8 @@ def encode(reply: Reply) -> bytes:
 
 def _text(reply: Reply) -> str | None:
     """The answer as text, whatever it is."""
+    if reply.choice is not msgspec.UNSET:
+        return reply.choice
     return reply.text if reply.json is msgspec.UNSET else bytes(reply.json).decode()
 
 

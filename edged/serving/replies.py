@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edged.serving.decision import decide
 from edged.serving.request import Reply, ReplyError, Timings, Usage
 from edged.serving.text import plain
 
 if TYPE_CHECKING:
     from edged.serving.events import Completed, EngineLost, RunFailed
+    from edged.serving.request import Request
     from edged.serving.running import Job, Run
 
 SHUTTING_DOWN = ReplyError(code="shutting_down", message="the daemon is stopping")
@@ -42,8 +44,12 @@ def completed(run: Run, event: Completed, now: float, variant: str | None) -> Re
         timings=_timings(run, event, now),
         variant=variant,
     )
-    whole = run.job.request.schema is not None and reply.finish_reason == "stop"
-    return _parsed(reply, run.text) if whole else reply
+    request = run.job.request
+    if reply.finish_reason != "stop":
+        return msgspec.structs.replace(reply, text=None) if request.choices else reply
+    if request.choices:
+        return _decided(reply, request, event.scores)
+    return reply if request.schema is None else _parsed(reply, run.text)
 
 
 def _parsed(reply: Reply, text: str) -> Reply:
@@ -52,10 +58,23 @@ def _parsed(reply: Reply, text: str) -> Reply:
         msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         # The model's vocabulary has nothing that the schema asks for.
-        message = plain(f"the answer is no JSON: {error}")
-        error_ = ReplyError(code="bad_answer", message=message)
-        return msgspec.structs.replace(reply, status="failed", finish_reason=None, error=error_)
+        return _useless(reply, f"the answer is no JSON: {error}")
     return msgspec.structs.replace(reply, text=None, json=msgspec.Raw(text.encode()))
+
+
+def _decided(reply: Reply, request: Request, scores: tuple[float, ...]) -> Reply:
+    """The reply with a choice in place of a text."""
+    if len(scores) != len(request.choices):
+        return _useless(reply, f"{len(request.choices)} choices have {len(scores)} scores")
+    made = decide(request.choices, scores, request.none_of)
+    return msgspec.structs.replace(
+        reply, text=None, choice=made.choice, probabilities=made.probabilities
+    )
+
+
+def _useless(reply: Reply, message: str) -> Reply:
+    error = ReplyError(code="bad_answer", message=plain(message))
+    return msgspec.structs.replace(reply, status="failed", finish_reason=None, error=error)
 
 
 def cancelled_early(job: Job, now: float) -> Reply:

@@ -51,6 +51,8 @@ class Request(Struct, frozen=True, kw_only=True):
         sampling: How tokens are drawn.
         stop: Texts that end the reply.
         schema: A plain JSON Schema as JSON; the reply obeys it.
+        choices: The reply is one of these, with the probability of each; nothing is written.
+        none_of: The probability below which it is none of them.
         priority: What goes first.
         expires_in: Seconds until it must have started; None: any time will do.
         stream: Whether deltas are published while it runs.
@@ -65,6 +67,8 @@ class Request(Struct, frozen=True, kw_only=True):
     sampling: Sampling = Sampling()
     stop: tuple[str, ...] = ()
     schema: str | None = None
+    choices: tuple[str, ...] = ()
+    none_of: float | None = None
     priority: Priority = Priority.NORMAL
     expires_in: float | None = None
     stream: bool = True
@@ -169,12 +173,16 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         text: The answer, or as much of it as there is.
         json: The answer to a request with a schema, instead of the text, if it is whole.
+        choice: The answer to a request with choices, instead of the text; None is none of them.
+        probabilities: Of each choice.
     """
 
     id: str
     status: Status
     text: str | None = None
     json: Raw | UnsetType = UNSET
+    choice: str | UnsetType | None = UNSET
+    probabilities: dict[str, float] | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
     timings: Timings | None = None

@@ -17,10 +17,16 @@ MAX_STOPS = 8
 MAX_STOP_CHARS = 64
 # A week; who waits longer than that has another plan.
 MAX_EXPIRY_S = 604800
+# A selector of a house has some ten options; each costs a few tokens of reading.
+MIN_CHOICES = 2
+MAX_CHOICES = 64
+MAX_CHOICE_CHARS = 200
 MAX_SEED = 2**32 - 1
 # Known to the protocol, served by a later version.
-UNSUPPORTED = ("choices", "session", "persona", "answer_within")
+UNSUPPORTED = ("session", "persona", "answer_within")
 
+_Choice = Annotated[str, Meta(min_length=1, max_length=MAX_CHOICE_CHARS)]
+_Choices = Annotated[tuple[_Choice, ...], Meta(min_length=MIN_CHOICES, max_length=MAX_CHOICES)]
 _Stop = Annotated[str, Meta(min_length=1, max_length=MAX_STOP_CHARS)]
 
 
@@ -47,6 +53,8 @@ class WireRequest(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
     stop: Annotated[tuple[_Stop, ...], Meta(max_length=MAX_STOPS)] | None = None
     schema: dict[str, Any] | None = None
+    choices: _Choices | None = None
+    none_of: Annotated[float, Meta(gt=0, le=1)] | None = None
     priority: Literal["urgent", "normal", "background"] | None = None
     expires_in: Annotated[float, Meta(ge=0, le=MAX_EXPIRY_S)] | None = None
     stream: bool | None = None

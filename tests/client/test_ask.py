@@ -100,6 +100,15 @@ def test_an_answer_in_json_is_shown_once(streamed: str, shown: str) -> None:
     assert out == shown
 
 
+@pytest.mark.parametrize(("choice", "shown"), [("on", "on\n"), (None, "(none of them)\n")])
+def test_a_choice_is_shown_with_its_probabilities(choice: str | None, shown: str) -> None:
+    reply = {**REPLY, "choice": choice, "probabilities": {"off": 0.25, "on": 0.75}}
+    del reply["text"]
+    _, out, notes = run(FakeLink([(TOPICS.reply("a1"), reply)]))
+    assert out == shown
+    assert notes.startswith("[on 75.0%, off 25.0%, ")
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"type": '])
 def test_a_file_that_is_no_schema(tmp_path: Path, content: str) -> None:
     path = tmp_path / "schema.json"

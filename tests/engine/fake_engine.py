@@ -168,6 +168,8 @@ class FakeEngine:
         try:
             yield from self._prefill(run, cached)
             read = time.monotonic()
+            if run.request.choices:
+                words = []
             for counted, word in enumerate(words):
                 self._fault("decode", counted, run.prompt)
                 yield from self._rest(run)
@@ -194,6 +196,7 @@ class FakeEngine:
                 prompt_ms=(read - run.began) * 1e3,
                 predicted_ms=(time.monotonic() - read) * 1e3,
                 ttft_ms=(read - run.began) * 1e3 + self._script.ms_per_token,
+                scores=scores(run) if reason == "stop" else (),
             )
         )
 
@@ -308,6 +311,14 @@ class FakeEngine:
         self._sock.sendall(lies[kind])
         if kind == "half":
             os._exit(0)
+
+
+def scores(run: Run) -> tuple[float, ...]:
+    """Of each choice: those that the prompt names are likelier, and the first ones of them most."""
+    return tuple(
+        -1.0 - place - 10.0 * (choice not in run.prompt)
+        for place, choice in enumerate(run.request.choices)
+    )
 
 
 def obedient(schema: str) -> str:

@@ -165,6 +165,25 @@ CASES = (
         "stop",
     ),
     bad("deep schema", '{"schema": ' + '{"items": ' * 5000, "bad_json", "deep"),
+    field("choices", "on"),
+    field("choices", []),
+    field("choices", ["on"]),
+    field("choices", [f"option {n}" for n in range(1000)], "64"),
+    field("choices", ["on", "x" * 201]),
+    field("choices", ["on", ""]),
+    field("choices", ["on", " "], "blank"),
+    field("choices", ["on", "off", "on"], "twice"),
+    field("choices", ["on", 5]),
+    field("none_of", 0.5, "no choices"),
+    *(
+        bad(
+            f"choices and {key}",
+            json.dumps({"prompt": "x", "choices": ["a", "b"], key: it}),
+            "bad_field",
+            key,
+        )
+        for key, it in (("stop", ["x"]), ("schema", {"type": "null"}), ("none_of", 0))
+    ),
     field("priority", "high"),
     field("expires_in", -1),
     field("expires_in", 10**9),
@@ -179,7 +198,7 @@ CASES = (
     bad("a forging key", json.dumps({"\x1b[2J\nMESSAGE=forged": 1}), "unknown_field", r"\x1b[2J\n"),
     *(
         bad(key, json.dumps({"prompt": "x", key: 1}), "unsupported", key)
-        for key in ("choices", "session", "persona", "answer_within")
+        for key in ("session", "persona", "answer_within")
     ),
     *(
         Case(name=f"topic {number}", payload="x", code="unsupported", words=("persona",), topic=it)

@@ -134,7 +134,7 @@ def test_recurrent_states_count_for_all_sequences_and_no_context() -> None:
         DENSE, head_counts=(0, 0), head_counts_kv=(0, 0), recurrent=(True, True), state_width=1000
     )
     short, long = (need(shape, Setup(context=context)) for context in (512, 8192))
-    assert short.kv == long.kv == 2 * 1000 * 4 * (1 + 1 + 1 + 8)
+    assert short.kv == long.kv == 2 * 1000 * 4 * (1 + 1 + 1 + 8 + 1)
     assert short.prefix == 0
 
 
@@ -166,8 +166,8 @@ def test_more_of_anything_never_needs_less(context: int, streams: int, chunk: in
 
 
 def test_sequences_are_those_of_the_workers_context() -> None:
-    assert buffers.sequences(1, recurrent=False) == 3
-    assert buffers.sequences(2, recurrent=True) == 12
+    assert buffers.sequences(1, recurrent=False) == 19
+    assert buffers.sequences(2, recurrent=True) == 13
 
 
 def device(**changes: Any) -> DeviceFacts:

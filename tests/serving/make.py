@@ -27,6 +27,8 @@ def request(  # noqa: PLR0913 - one keyword for each thing a test may care about
     stream: bool = True,
     max_tokens: int = 16,
     schema: str | None = None,
+    choices: tuple[str, ...] = (),
+    none_of: float | None = None,
 ) -> Request:
     return Request(
         id=id_,
@@ -34,6 +36,8 @@ def request(  # noqa: PLR0913 - one keyword for each thing a test may care about
         messages=(Message(role="user", content="hi"),),
         max_tokens=max_tokens,
         schema=schema,
+        choices=choices,
+        none_of=none_of,
         priority=priority,
         expires_in=expires_in,
         stream=stream,

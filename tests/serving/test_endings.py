@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
+import msgspec
 import pytest
 
 from edged.serving.effects import (
@@ -126,6 +128,34 @@ class TestCompleted:
         assert reply["status"] == status
         assert {name: reply[name] for name in ("text", "json") if name in reply} == shown
         assert reply.get("error", {}).get("code") == code
+
+    @pytest.mark.parametrize(("none_of", "choice"), [(None, "on"), (0.7, "on"), (0.8, None)])
+    def test_a_decision_has_a_choice_and_no_text(
+        self, none_of: float | None, choice: str | None
+    ) -> None:
+        desk = Desk()
+        desk.ask(request("q", choices=("off", "on"), none_of=none_of))
+        scores = (math.log(0.01), math.log(0.03))
+        event = msgspec.structs.replace(completed(KEY), scores=scores)
+        (sent,) = only(desk.on(event), SendReply)
+        reply = json.loads(sent.payload)
+        assert (reply["status"], reply["finish_reason"]) == ("ok", "stop")
+        assert reply["choice"] == choice
+        assert reply["probabilities"] == {"off": 0.25, "on": 0.75}
+        assert "text" not in reply
+
+    def test_a_decision_that_was_cancelled_has_neither(self) -> None:
+        desk = Desk()
+        desk.ask(request("q", choices=("off", "on")))
+        (sent,) = only(desk.on(completed(KEY, "cancelled")), SendReply)
+        assert {"choice", "text", "probabilities"}.isdisjoint(json.loads(sent.payload))
+
+    def test_scores_of_other_choices_decide_nothing(self) -> None:
+        desk = Desk()
+        desk.ask(request("q", choices=("off", "on")))
+        event = msgspec.structs.replace(completed(KEY), scores=(-1.0,))
+        reply = answer(desk.on(event))
+        assert (reply.status, reply.error and reply.error.code) == ("failed", "bad_answer")
 
     def test_cancelled_too_late_is_done(self) -> None:
         desk = running()

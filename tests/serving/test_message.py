@@ -239,7 +239,31 @@ class TestJson:
         wrong = bad({"prompt": "hi", "schema": {"type": "null"}, "stop": ["x"]})
         assert (wrong.code, wrong.message[:5]) == ("bad_field", "stop:")
 
-    @pytest.mark.parametrize("key", ["choices", "session", "persona", "answer_within"])
+    def test_choices(self) -> None:
+        asked = good({"prompt": "hi", "choices": ["on", "on at night"], "none_of": 0.5})
+        assert (asked.choices, asked.none_of) == (("on", "on at night"), 0.5)
+        assert good({"prompt": "hi"}).choices == ()
+
+    @pytest.mark.parametrize(
+        ("fields", "told"),
+        [
+            ({"choices": ["on"]}, "choices: Expected `array` of length >= 2"),
+            ({"choices": ["x"] * 65}, "choices: Expected `array` of length <= 64"),
+            ({"choices": ["on", "x" * 201]}, "choices[1]: Expected `str` of length <= 200"),
+            ({"choices": ["on", "\t"]}, "choices[1]: it is blank"),
+            ({"choices": ["a", "b", "a"]}, 'choices[2]: "a" is given twice'),
+            ({"choices": ["a", "b"], "stop": ["c"]}, "choices: nothing is written"),
+            ({"choices": ["a", "b"], "schema": {"type": "null"}}, "choices: nothing is written"),
+            ({"none_of": 0.5}, "none_of: there are no choices"),
+            ({"choices": ["a", "b"], "none_of": 1.5}, "none_of: Expected `float` <= 1.0"),
+        ],
+    )
+    def test_what_are_no_choices(self, fields: dict[str, Any], told: str) -> None:
+        wrong = bad({"prompt": "hi", **fields})
+        assert wrong.code == "bad_field"
+        assert wrong.message.replace(" | null", "").startswith(told.replace("`", ""))
+
+    @pytest.mark.parametrize("key", ["session", "persona", "answer_within"])
     def test_what_comes_later_is_named(self, key: str) -> None:
         wrong = bad({"prompt": "hi", key: 1})
         assert (wrong.code, wrong.message) == (

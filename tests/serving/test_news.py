@@ -33,6 +33,12 @@ def test_an_answer_in_json_is_text_there() -> None:
     assert json.loads(news.encode(reply))["text"] == '{"on": true}'
 
 
+@pytest.mark.parametrize("choice", ["on", None])
+def test_a_choice_is_text_there(choice: str | None) -> None:
+    event = json.loads(news.encode(Reply(id="r", status="ok", choice=choice)))
+    assert event.get("text") == choice
+
+
 @pytest.mark.parametrize("status", ["failed", "expired", "cancelled", "rejected"])
 def test_what_is_no_answer_says_why(status: str) -> None:
     error = ReplyError(code="busy", message="m", retry_after_s=3.0)

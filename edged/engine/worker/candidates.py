@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from typing import Any
+from math import log
+from typing import TYPE_CHECKING, Any
 
 from edged.engine.worker.native import llama
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NUMBERS_EACH = ctypes.sizeof(llama.llama_token_data) // ctypes.sizeof(ctypes.c_float)
 _ID, _SCORE = 0, 1  # places of 4 bytes in a llama_token_data
@@ -31,6 +35,8 @@ class Candidates:
         self._scores = memoryview(self._data).cast("B").cast("f")[_SCORE::_NUMBERS_EACH]
         self._array = llama.llama_token_data_array()
         self._array.data = self._data
+        self._greedy = llama.llama_sampler_init_greedy()
+        self._softmax = llama.llama_sampler_init_dist(0)
         self._one = llama.llama_token_data_array()
         self._one_data = (llama.llama_token_data * 1)()
         self._one.data = self._one_data
@@ -60,6 +66,15 @@ class Candidates:
         """The token that the last sampler chose, and its score."""
         data = self._data[self._array.selected]
         return data.id, data.logit
+
+    def log_probabilities(self, tokens: Iterable[int]) -> dict[int, float]:
+        """The logarithms of the probabilities of some tokens; to be asked right after `fill`."""
+        self.apply(self._greedy)
+        best = self._data[self._array.selected]
+        self.apply(self._softmax)
+        # By the difference of scores: as a float a small probability is 0.
+        least = log(best.p) - best.logit
+        return {token: self._data[token].logit + least for token in tokens}
 
     def allowed(self, grammar: Any, token: int) -> bool:
         """Whether a grammar takes this token next."""

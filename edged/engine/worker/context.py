@@ -21,6 +21,10 @@ _MAX_UBATCH = 512
 _MAX_SEQUENCES = 255
 # Whole states kept of a recurrent model; each is as large as the one a run works on.
 _KEPT_STATES = 8
+# Options of a decision that are read side by side, and tokens of them in one step. Each row of
+# logits takes 600 KB where a vocabulary has 152,000 tokens; recurrent states are larger still.
+_BRANCHES = 16
+_RECURRENT_BRANCHES = 1
 _LESSON = 1  # a prefix that is read while nobody asks
 _URGENT = 1  # one run more than streams, for who cannot wait
 _KV_TYPES = MappingProxyType({"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0})
@@ -58,7 +62,10 @@ class Context:
         self.n_ctx = min(load.n_ctx, trained)
         self.slots = streams + _URGENT
         self.runs = self.slots + _LESSON
-        self.sequences = self.runs + _KEPT_STATES if model.recurrent else _MAX_SEQUENCES
+        self.branches = _RECURRENT_BRANCHES if model.recurrent else _BRANCHES
+        self.branch_rows = self.runs + self.branches
+        computed = self.runs + self.branches
+        self.sequences = computed + _KEPT_STATES if model.recurrent else _MAX_SEQUENCES
         self._model = model
         # The urgent one finds its room among the prefixes, so there is at least as much of that.
         cells = streams * self.n_ctx + max(load.prefix_tokens, self.n_ctx)
@@ -66,7 +73,7 @@ class Context:
         self.n_cells: int = llama.llama_n_ctx(self.native)
         self.memory = Memory(self.native, partial=not model.recurrent)
         self.threads = (load.threads, load.threads_batch)
-        self.batch = Batch(load.n_batch + self.slots)
+        self.batch = Batch(load.n_batch + self.slots, self.branches)
 
     def _create(self, load: Load, cells: int) -> Any:
         params = llama.llama_context_default_params()
@@ -74,7 +81,7 @@ class Context:
         params.n_batch = load.n_batch + self.slots
         params.n_ubatch = min(params.n_batch, _MAX_UBATCH + self.slots)
         # In a unified cache those that are only kept need not be counted, and cost no buffers.
-        params.n_seq_max = self.sequences if self._model.recurrent else self.runs
+        params.n_seq_max = self.sequences if self._model.recurrent else self.branch_rows
         params.n_outputs_max = params.n_seq_max
         params.kv_unified = True
         params.n_threads = load.threads

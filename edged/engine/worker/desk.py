@@ -6,14 +6,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from edged.engine.frames import Failed, Generate, Pace
+from edged.engine.worker.brancher import Brancher
 from edged.engine.worker.cadence import Cadence
 from edged.engine.worker.context import Context, DecodeError
+from edged.engine.worker.decision import Decision
 from edged.engine.worker.errands import Errands
-from edged.engine.worker.obeying import Obeying
+from edged.engine.worker.maker import Maker
 from edged.engine.worker.prefixes import Prefixes
-from edged.engine.worker.prompt import Prompter, PromptError
+from edged.engine.worker.prompt import PromptError
 from edged.engine.worker.runs import Arrival, Runs
-from edged.engine.worker.sampling import Sampler
 from edged.engine.worker.sequence import Sequence
 from edged.engine.worker.stepper import NoRoomError, Stepper
 from edged.engine.worker.stopwatch import Stopwatch
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from edged.engine.worker.crew import Crew
     from edged.engine.worker.model import Model
     from edged.engine.worker.pacing import Pacing
+    from edged.engine.worker.prompt import Prompter
     from edged.engine.worker.reading import Reading
+    from edged.engine.worker.run import Run
 
 _MAX_LINE = 4000
 
@@ -64,10 +67,14 @@ class Desk:
         self._model = model
         self._context = context
         self._channel = channel
-        self._prompter = prompter
         self._pacing = pacing
         self._crew = crew
-        self._prefixes = Prefixes(context.memory, context.n_cells, context.runs, context.sequences)
+        self._prefixes = Prefixes(
+            context.memory, context.n_cells, context.runs, context.sequences, context.branches
+        )
+        self._maker = Maker(model, context, channel, prompter)
+        self._brancher = Brancher(context, self._prefixes, abort)
+        self._decided = False
         self._stepper = Stepper(context, self._prefixes, pacing, abort)
         self._reading: list[Reading] = []
         self._cadence = Cadence()
@@ -117,7 +124,7 @@ class Desk:
     @property
     def decoding(self) -> int:
         """Runs that decode now."""
-        return sum(not run.reading for run in self.runs.active)
+        return sum(_writes(run) for run in self.runs.active)
 
     @property
     def cores(self) -> int:
@@ -132,7 +139,7 @@ class Desk:
     def wait_s(self) -> float:
         """Seconds until the next token is due, if nothing but that is to be computed."""
         active = self.runs.active
-        if not active or any(run.reading for run in active):
+        if not active or not all(_writes(run) for run in active):
             return 0.0
         return self._cadence.wait_s(time.monotonic())
 
@@ -170,46 +177,40 @@ class Desk:
     # Runs.
 
     def _admit(self, arrival: Arrival) -> None:
-        request = arrival.request
         try:
-            prompt = self._prompter.tokens(request.messages)
-            stops = self._stops(request)
-            sampler = self._sampler(request)
+            run = self._maker.make(arrival)
         except PromptError as error:
-            self._fail(request.key, error.code, str(error))
+            self._fail(arrival.request.key, error.code, str(error))
             return
-        run = Sequence(
-            self._model,
-            self._context,
-            self._channel,
-            request,
-            sampler=sampler,
-            prompt=prompt,
-            received_at=arrival.at,
-            stops=stops,
-        )
-        known = self._prefixes.known(prompt)
+        known = self._prefixes.known(run.prompt)
         self.runs.add(run, known, partial=self._context.memory.partial)
 
-    def _sampler(self, request: Generate) -> Sampler:
-        if request.schema is None:
-            return Sampler(request, self._model.n_vocab)
-        return Obeying(request, self._model)
-
-    def _stops(self, request: Generate) -> list[int]:
-        """Where recurrent state is worth keeping: at the end of what personas have in common."""
-        system = request.messages[0]
-        if self._context.memory.partial or system.role != "system" or len(request.messages) == 1:
-            return []
-        return [len(self._prompter.beginning([system]))]
-
-    def _step(self, active: list[Sequence]) -> bool:
+    def _step(self, active: list[Run]) -> bool:
         now = time.monotonic()
         for run in active:
             if not run.begun and not run.waits(active):
                 self._begin(run, now)
         begun = [run for run in active if run.begun]
-        decoding = [run for run in begun if not run.reading]
+        deciding = [run for run in begun if isinstance(run, Decision) and run.deciding]
+        others = [run for run in begun if run not in deciding]
+        # In turns, so that nobody waits longer than for a chunk of a prompt.
+        self._decided = bool(deciding) and not (self._decided and others)
+        return self._decide(deciding[0]) if self._decided else self._read_on(others, now)
+
+    def _decide(self, run: Decision) -> bool:
+        """A round of options of a decision."""
+        self._reading = [run]
+        try:
+            self._brancher.round(run)
+        except (NoRoomError, DecodeError) as error:
+            self._lose(run, str(error) or "no room in the context")
+        finally:
+            self._reading = []
+        return True
+
+    def _read_on(self, begun: list[Run], now: float) -> bool:
+        """A token for those that write, and some of the prompts unread."""
+        decoding = [run for run in begun if isinstance(run, Sequence) and not run.reading]
         decoders = [] if self._cadence.wait_s(now) else decoding
         self._reading = [run for run in begun if run.reading]
         if not decoders and not self._reading:
@@ -230,7 +231,7 @@ class Desk:
         self._tell_read([run for run in begun if run in read], first=not decoding)
         return True
 
-    def _tell_read(self, runs: list[Sequence], *, first: bool) -> None:
+    def _tell_read(self, runs: list[Run], *, first: bool) -> None:
         """They read some of their prompts; whose is whole has its first token by that."""
         now = time.monotonic()
         for run in runs:
@@ -246,23 +247,23 @@ class Desk:
         for run in decoders:
             run.take()
 
-    def _begin(self, run: Sequence, now: float) -> None:
+    def _begin(self, run: Run, now: float) -> None:
         if not run.begin(self._prefixes, now, self._model):
             self._give_up(run, "all sequences run")
 
-    def _make_way(self, run: Sequence) -> None:
+    def _make_way(self, run: Run) -> None:
         """All cells are taken by runs: the last in order ends with what it has."""
         if run.reading:
             self._lose(run, "no room in the context")
         else:
             run.finish = "length"
 
-    def _lose(self, run: Sequence, message: str) -> None:
+    def _lose(self, run: Run, message: str) -> None:
         """What llama.cpp did with this run is unknown: nothing of it is kept."""
         self._prefixes.abandon(run.sequence)
         self._give_up(run, message)
 
-    def _give_up(self, run: Sequence, message: str) -> None:
+    def _give_up(self, run: Run, message: str) -> None:
         self.runs.remove(run)
         run.close()
         self._fail(run.key, "decode_failed", message)
@@ -273,7 +274,7 @@ class Desk:
             self._close(run)
             self._channel.send(run.done(run.finish or "cancelled"))
 
-    def _close(self, run: Sequence) -> None:
+    def _close(self, run: Run) -> None:
         run.close()
         if not run.begun:
             return
@@ -305,3 +306,8 @@ class Desk:
 
     def _fail(self, key: str, code: str, message: str) -> None:
         self._channel.send(Failed(key=key, code=code, message=message[:_MAX_LINE]))
+
+
+def _writes(run: Run) -> bool:
+    """Whether each step brings a token of it."""
+    return isinstance(run, Sequence) and not run.reading

@@ -96,6 +96,12 @@ class Model:
         """The end-of-text token, or -1."""
         return int(llama.llama_vocab_eos(self.vocab))
 
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end an answer: of a turn, and of a text."""
+        ends = (self.eos, int(llama.llama_vocab_eot(self.vocab)))
+        return tuple(dict.fromkeys(token for token in ends if token != _NULL_TOKEN))
+
     def token_text(self, token: int) -> str:
         """The text that stands for a token in a template; empty for -1."""
         return "" if token == _NULL_TOKEN else _text(llama.llama_vocab_get_text(self.vocab, token))

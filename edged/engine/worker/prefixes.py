@@ -69,14 +69,18 @@ class Prefixes:
         memory: Of the context.
         cells: Tokens it has room for.
         runs: The sequences below this number can be computed.
-        sequences: Those from `runs` on to this number can only be kept.
+        sequences: Those from `runs` and `branches` on to this number can only be kept.
+        branches: So many from `runs` on can be computed for a moment.
     """
 
-    def __init__(self, memory: Memory, cells: int, runs: int, sequences: int) -> None:
+    def __init__(
+        self, memory: Memory, cells: int, runs: int, sequences: int, branches: int = 0
+    ) -> None:
         self._memory = memory
         self._cells = cells
         self._free = list(range(runs - 1, -1, -1))
-        self._shelves = list(range(sequences - 1, runs - 1, -1))
+        self._branches = list(range(runs, runs + branches))
+        self._shelves = list(range(sequences - 1, runs + branches - 1, -1))
         self._runs = runs
         self._tree = Radix()
         self._entries: dict[int, _Entry] = {}
@@ -216,6 +220,23 @@ class Prefixes:
         finally:
             self._memory.drop(sequence)
             self._free.append(sequence)
+
+    @property
+    def branches(self) -> int:
+        """How many ways a run can go on in at once."""
+        return len(self._branches)
+
+    @contextmanager
+    def branched(self, sequence: int, count: int) -> Iterator[list[int]]:
+        """Copies of a running sequence, to be computed on and to be forgotten after that."""
+        branches = self._branches[:count]
+        for branch in branches:
+            self._memory.copy(sequence, branch, 0, len(self._entries[sequence].tokens))
+        try:
+            yield branches
+        finally:
+            for branch in branches:
+                self._memory.drop(branch)
 
     # Room.
 

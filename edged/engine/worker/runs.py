@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edged.engine.frames import Generate
-    from edged.engine.worker.sequence import Sequence
+    from edged.engine.worker.run import Run
 
 
 class Arrival(NamedTuple):
@@ -33,11 +33,11 @@ class Runs:
     def __init__(self, streams: int, slots: int) -> None:
         self._streams = streams
         self._slots = slots
-        self._runs: list[Sequence] = []
+        self._runs: list[Run] = []
         self.arrived: list[Arrival] = []
         self._cancelled: set[str] = set()
 
-    def __iter__(self) -> Iterator[Sequence]:
+    def __iter__(self) -> Iterator[Run]:
         return iter(self._runs)
 
     @property
@@ -51,7 +51,7 @@ class Runs:
         return len(self._runs) + len(self.arrived) >= self._slots
 
     @property
-    def active(self) -> list[Sequence]:
+    def active(self) -> list[Run]:
         """Those that compute now."""
         return self._runs[: self._streams]
 
@@ -61,7 +61,7 @@ class Runs:
             arrival.request.key == key for arrival in self.arrived
         )
 
-    def add(self, run: Sequence, known: int, *, partial: bool) -> None:
+    def add(self, run: Run, known: int, *, partial: bool) -> None:
         """Take in a run whose prompt is known to the context up to `known` tokens."""
         readers = [other for other in self._runs if other.reading]
         leader = leader_of(run.prompt, readers, known, partial=partial)
@@ -71,7 +71,7 @@ class Runs:
         self._cancelled.discard(run.key)
         insort(self._runs, run, key=attrgetter("priority"))
 
-    def remove(self, run: Sequence) -> None:
+    def remove(self, run: Run) -> None:
         """It is over."""
         self._runs.remove(run)
 

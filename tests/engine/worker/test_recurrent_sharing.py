@@ -46,7 +46,7 @@ def anew(rig: Rig, request: Generate) -> str:
 
 def test_questions_share_the_systems_words_as_a_whole(rig: Rig) -> None:
     said = {question: anew(rig, asked(question)) for question in QUESTIONS}
-    boundary = rig.desk._prompter.beginning([system(SYSTEM)])
+    boundary = rig.desk._maker._prompter.beginning([system(SYSTEM)])
     for question in QUESTIONS * 2:
         again, sums = rig.answer(asked(question))
         assert again == said[question]
