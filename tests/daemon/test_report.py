@@ -83,6 +83,11 @@ def test_without_a_decode_the_last_minute_speaks() -> None:
     assert report.status_line(state) == "ready, 7.5 tok/s, 0 running, 0 waiting"
 
 
+def test_what_slows_it_stands_in_the_status_line() -> None:
+    state = msgspec.structs.replace(view(ready=True), temp_c=72.0, throttle="paced")
+    assert report.status_line(state) == "ready, pocket, 72 C, paced, 0 running, 0 waiting"
+
+
 def test_what_is_retained_before_the_engine_is_up() -> None:
     config = Config(node="kitchen", serving=ServingConfig(capacity=8, max_tokens_limit=99))
     said = report.info(config, None, "b00f")
