@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edged.daemon.heat import Heat
-from edged.daemon.prefixes import PrefixKeeper
+from edged.daemon.prefixes import PrefixKeeper, persona_of
 from edged.engine.life import Timeouts
 from edged.engine.statestore import StateStore
 from edged.engine.supervisor import WORKER, Supervisor
 from edged.engine.supervisor import Settings as EngineSettings
 from edged.serving.message import Rules
+from edged.serving.request import Message
 from edged.serving.state import Settings
 from edged.thermal.senses import Sensors
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from edged.daemon.notes import Notes
     from edged.mqtt.topics import Topics
     from edged.serving.dispatcher import Dispatcher
-    from edged.settings import Config
+    from edged.settings import Config, PersonaConfig
     from edged.telemetry.meter import Meter
 
     Post = Callable[[object], None]
@@ -44,7 +45,18 @@ def serving_settings(config: Config) -> Settings:
 def rules(config: Config, topics: Topics) -> Rules:
     """Limits for requests."""
     serving = config.serving
-    return Rules(serving.max_tokens, serving.max_tokens_limit, topics.may_reply_to)
+    return Rules(
+        max_tokens=serving.max_tokens,
+        max_tokens_limit=serving.max_tokens_limit,
+        may_reply_to=topics.may_reply_to,
+        personas={persona.name: _lead(persona) for persona in config.personas},
+    )
+
+
+def _lead(persona: PersonaConfig) -> tuple[Message, ...]:
+    """What the child has read of it, word for word, so that nothing is read again."""
+    turns = persona_of(persona).messages
+    return tuple(Message(role=turn.role, content=turn.content) for turn in turns)
 
 
 def supervisor(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from edged.serving import schema as schemas
 from edged.serving.bad import fail
 from edged.serving.request import Message, Sampling
 from edged.serving.text import quote
 from edged.serving.wire import MAX_EXPIRY_S, WireRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # JSON repeats its quotes and commas, which a penalty would make it do without.
 _SCHEMA_PENALTY = 1.0
@@ -54,14 +59,36 @@ def choices(wire: WireRequest) -> tuple[str, ...]:
     return wire.choices
 
 
-def messages(wire: WireRequest) -> tuple[Message, ...]:
-    """The conversation: an optional system message first, a user's turn last."""
+def lead(
+    wire: WireRequest, topic: str | None, personas: Mapping[str, tuple[Message, ...]]
+) -> tuple[Message, ...]:
+    """What stands before the conversation: the persona's messages, or the system text.
+
+    Args:
+        wire: What was sent.
+        topic: The persona that the topic names.
+        personas: Those there are.
+    """
+    name = topic if wire.persona is None else wire.persona
+    if name is None:
+        return () if wire.system is None else (Message(role="system", content=wire.system),)
+    if topic is not None and name != topic:
+        fail("bad_field", f"persona: it is {quote(name)}, and {quote(topic)} in the topic")
+    if wire.system is not None:
+        fail("bad_field", "system: the persona brings one already")
+    if name not in personas:
+        known = ", ".join(sorted(personas)) or "none"
+        fail("unknown_persona", f"persona {quote(name)} is not configured; known: {known}")
+    return personas[name]
+
+
+def messages(wire: WireRequest, lead: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The conversation: what leads first, a user's turn last."""
     turns = _turns(wire)
-    if wire.system is None:
-        return turns
-    if turns[0].role == "system":
-        fail("bad_field", "system: messages begin with a system message already")
-    return (Message(role="system", content=wire.system), *turns)
+    if lead and turns[0].role == "system":
+        key = "system" if wire.system is not None else "persona"
+        fail("bad_field", f"{key}: messages begin with a system message already")
+    return (*lead, *turns)
 
 
 def _turns(wire: WireRequest) -> tuple[Message, ...]:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from edged.serving import compose
 from edged.serving.bad import Bad, fail
@@ -24,9 +24,9 @@ from edged.serving.text import plain, quote
 from edged.serving.wire import WireHead, WireRequest, misnamed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from edged.serving.request import Envelope
+    from edged.serving.request import Envelope, Message
 
 # Half of the 256 KiB packets that the session lets in; some 30,000 tokens, beyond any context here.
 MAX_PAYLOAD_BYTES = 131072
@@ -47,11 +47,13 @@ class Rules(Struct, frozen=True):
         max_tokens: Tokens of a reply where the request does not say.
         max_tokens_limit: The most tokens a request may ask for.
         may_reply_to: Whether replies may go to this topic.
+        personas: What stands before a prompt, by the persona's name.
     """
 
     max_tokens: int
     max_tokens_limit: int
     may_reply_to: Callable[[str], bool]
+    personas: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
 
 
 class _Address:
@@ -114,8 +116,6 @@ def _parse(payload: bytes, envelope: Envelope, address: _Address, rules: Rules) 
     if len(payload) > MAX_PAYLOAD_BYTES:
         fail("too_large", f"{len(payload)} bytes, the limit is {MAX_PAYLOAD_BYTES}")
     _check_utf8(payload)
-    if envelope.topic_persona is not None:
-        fail("unsupported", f"persona {quote(envelope.topic_persona)}: none are supported yet")
     if _JSON_START.match(payload):
         wire = _read_json(payload, address, rules)
     else:
@@ -169,10 +169,11 @@ def _request(wire: WireRequest, envelope: Envelope, address: _Address, rules: Ru
     max_tokens = rules.max_tokens if wire.max_tokens is None else wire.max_tokens
     if max_tokens > rules.max_tokens_limit:
         fail("bad_field", f"max_tokens: {max_tokens}, the limit is {rules.max_tokens_limit}")
+    lead = compose.lead(wire, envelope.topic_persona, rules.personas)
     return Request(
         id=address.id,
         client=address.client,
-        messages=compose.messages(wire),
+        messages=compose.messages(wire, lead),
         max_tokens=max_tokens,
         sampling=compose.sampling(wire),
         stop=wire.stop or (),

@@ -60,10 +60,10 @@ def test_a_payload_that_is_no_request_is_refused_with_its_ticket() -> None:
     assert event.ticket.mid == 7
 
 
-def test_a_persona_is_not_supported_yet() -> None:
+def test_a_persona_that_is_not_configured_is_refused() -> None:
     event = inbound.request_event(incoming(), "butler", RULES)
     assert isinstance(event, events.Refused)
-    assert event.bad.code == "unsupported"
+    assert event.bad.code == "unknown_persona"
 
 
 def test_a_redelivery_has_the_fingerprint_of_the_first_delivery() -> None:

@@ -198,10 +198,16 @@ CASES = (
     bad("a forging key", json.dumps({"\x1b[2J\nMESSAGE=forged": 1}), "unknown_field", r"\x1b[2J\n"),
     *(
         bad(key, json.dumps({"prompt": "x", key: 1}), "unsupported", key)
-        for key in ("session", "persona", "answer_within")
+        for key in ("session", "answer_within")
     ),
     *(
-        Case(name=f"topic {number}", payload="x", code="unsupported", words=("persona",), topic=it)
+        Case(
+            name=f"topic {number}",
+            payload="x",
+            code="unknown_persona",
+            words=("persona",),
+            topic=it,
+        )
         for number, it in enumerate(PERSONAS)
     ),
     identifier("with /", "a/b"),

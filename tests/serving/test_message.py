@@ -34,7 +34,12 @@ from edged.serving.request import (
 )
 from tests.serving.make import ticket
 
-RULES = Rules(256, 4096, lambda topic: topic.startswith("mine/"))
+BUTLER = (
+    Message(role="system", content="be a butler"),
+    Message(role="user", content="Hello?"),
+    Message(role="assistant", content="Sir."),
+)
+RULES = Rules(256, 4096, lambda topic: topic.startswith("mine/"), {"butler": BUTLER})
 
 
 def envelope(**given: Any) -> Envelope:
@@ -263,7 +268,7 @@ class TestJson:
         assert wrong.code == "bad_field"
         assert wrong.message.replace(" | null", "").startswith(told.replace("`", ""))
 
-    @pytest.mark.parametrize("key", ["session", "persona", "answer_within"])
+    @pytest.mark.parametrize("key", ["session", "answer_within"])
     def test_what_comes_later_is_named(self, key: str) -> None:
         wrong = bad({"prompt": "hi", key: 1})
         assert (wrong.code, wrong.message) == (
@@ -378,8 +383,46 @@ class TestAddress:
         wrong = bad(b"hi", correlation=b"x" * (MAX_CORRELATION_BYTES + 1))
         assert (wrong.code, wrong.correlation) == ("bad_field", None)
 
-    def test_persona_is_for_later(self) -> None:
-        assert bad(b"hi", topic_persona="butler\n").code == "unsupported"
+    def test_a_persona_stands_before_the_prompt_wherever_it_is_named(self) -> None:
+        expected = (*BUTLER, Message(role="user", content="hi"))
+        assert good(b"hi", topic_persona="butler").messages == expected
+        named = {"prompt": "hi", "persona": "butler"}
+        assert good(named).messages == expected
+        assert good(named, topic_persona="butler").messages == expected
+        assert good({"messages": [user("hi")], "persona": "butler"}).messages == expected
+
+    @pytest.mark.parametrize(
+        ("given", "topic", "code", "told"),
+        [
+            ({}, "cook\n", "unknown_persona", 'persona "cook\\n" is not configured; known: butler'),
+            (
+                {"persona": ""},
+                None,
+                "unknown_persona",
+                'persona "" is not configured; known: butler',
+            ),
+            ({"persona": "cook"}, "butler", "bad_field", 'it is "cook", and "butler" in the topic'),
+            ({"persona": 1}, None, "bad_field", "persona: Expected str"),
+            ({"system": "s"}, "butler", "bad_field", "system: the persona brings one already"),
+        ],
+    )
+    def test_a_persona_that_cannot_be_is_refused(
+        self, given: dict[str, Any], topic: str | None, code: str, told: str
+    ) -> None:
+        wrong = bad({"prompt": "hi"} | given, topic_persona=topic)
+        assert wrong.code == code
+        assert told in wrong.message
+
+    def test_a_persona_and_a_system_message_do_not_go_together(self) -> None:
+        turns = [{"role": "system", "content": "a"}, user("x")]
+        wrong = bad({"persona": "butler", "messages": turns})
+        assert wrong.message.startswith("persona: messages begin with a system message")
+
+    def test_where_there_are_no_personas_that_is_said(self) -> None:
+        none = Rules(256, 4096, lambda _: False)
+        wrong = parse(b"hi", envelope(topic_persona="a"), "fresh", none)
+        assert isinstance(wrong, BadRequest)
+        assert wrong.message.endswith("known: none")
 
     @pytest.mark.parametrize(
         ("given", "expiry_s", "expected"),
