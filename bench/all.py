@@ -30,6 +30,8 @@ BENCHES: Final = (
     "setups",
     "thermal",
     "fleet",
+    "decide",
+    "schema",
 )
 TIMEOUT_S: Final = (
     600.0  # twice what a bench may take; one that hangs shall not take the rest along

@@ -283,7 +283,8 @@ class Done(Frame, frozen=True):
         predicted_ms: Wall time from there to the last token: of `completion_tokens` - 1 decodes.
         ttft_ms: Wall time from the receipt of Generate to the first token, or to the scores; 0 if
             there was none.
-        scores: Of each choice, the logarithm of the probability that it is the whole answer.
+        scores: Of each choice, the logarithm of the probability that the answer is or begins with
+            it; see `edged.engine.worker.options`.
     """
 
     key: Key

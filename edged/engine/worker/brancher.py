@@ -39,7 +39,7 @@ class Brancher:
         count, rows = run.options.round(self._prefixes.branches)
         if not self._prefixes.room(len(rows), time.monotonic()):
             raise NoRoomError
-        with self._prefixes.branched(run.sequence, count) as branches:
+        with self._prefixes.branched(run.sequence, max(count, 1)) as branches:
             at_once = self._context.branch_rows
             for first in range(0, len(rows), at_once):
                 part = rows[first : first + at_once]
@@ -52,12 +52,12 @@ class Brancher:
         batch = self._context.batch
         batch.clear()
         for row in rows:
-            position = run.position + row.depth - 1
+            position = run.position + row.depth
             batch.fork(row.token, position, [branches[way] for way in row.ways])
         while (code := self._context.decode(self._abort)) == FULL:
             if not self._prefixes.forget_one(time.monotonic()):
                 raise NoRoomError
         if code == ABORTED:
             return False
-        run.enter(rows, 0)
+        run.enter(rows)
         return True

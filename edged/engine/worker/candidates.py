@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 from array import array
+from itertools import repeat
 from math import log
 from typing import TYPE_CHECKING, Any
 
 from edged.engine.worker.native import llama
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _NUMBERS_EACH = ctypes.sizeof(llama.llama_token_data) // ctypes.sizeof(ctypes.c_float)
 _ID, _SCORE = 0, 1  # places of 4 bytes in a llama_token_data
@@ -28,8 +29,8 @@ class Candidates:
     def __init__(self, n_vocab: int) -> None:
         self._n_vocab = n_vocab
         self._data = (llama.llama_token_data * n_vocab)()
-        numbers = memoryview(self._data).cast("B").cast("i")
-        numbers[_ID::_NUMBERS_EACH] = memoryview(array("i", range(n_vocab)))
+        self._ids = memoryview(self._data).cast("B").cast("i")[_ID::_NUMBERS_EACH]
+        self._ids[:] = memoryview(array("i", range(n_vocab)))
         # Samplers sort what they are given, so the tokens are written again as well.
         self._tokens = bytes(self._data)
         self._scores = memoryview(self._data).cast("B").cast("f")[_SCORE::_NUMBERS_EACH]
@@ -43,14 +44,35 @@ class Candidates:
 
     def fill(self, context: Any, row: int) -> None:
         """Take all tokens with the scores of a row of the last step."""
+        ctypes.memmove(self._data, self._tokens, len(self._tokens))
+        self._scores[:] = self._logits(context, row)
+        self._begin(self._n_vocab)
+
+    def pick(self, context: Any, row: int, tokens: Sequence[int]) -> None:
+        """Take some tokens with their scores of a row of the last step."""
+        self._put(tokens, map(self._logits(context, row).__getitem__, tokens))
+
+    def which(self, grammar: Any, tokens: Sequence[int]) -> list[bool]:
+        """Of each of some tokens, whether a grammar takes it next."""
+        self._put(tokens, repeat(0.0, len(tokens)))
+        self.apply(grammar)
+        return [score == 0.0 for score in self._scores[: len(tokens)].tolist()]
+
+    def _put(self, tokens: Sequence[int], scores: Iterable[float]) -> None:
+        self._ids[: len(tokens)] = memoryview(array("i", tokens))
+        self._scores[: len(tokens)] = memoryview(array("f", scores))
+        self._begin(len(tokens))
+
+    def _begin(self, size: int) -> None:
+        self._array.size = size
+        self._array.selected = -1
+        self._array.sorted = False
+
+    def _logits(self, context: Any, row: int) -> memoryview[float]:
         logits = llama.llama_get_logits_ith(context, row)
         row_type = ctypes.c_float * self._n_vocab
         scores = row_type.from_address(ctypes.addressof(logits.contents))
-        ctypes.memmove(self._data, self._tokens, len(self._tokens))
-        self._scores[:] = memoryview(scores).cast("B").cast("f")
-        self._array.size = self._n_vocab
-        self._array.selected = -1
-        self._array.sorted = False
+        return memoryview(scores).cast("B").cast("f")
 
     def apply(self, sampler: Any) -> None:
         """Let a sampler drop, weigh or choose."""

@@ -1,4 +1,7 @@
-"""One run that decides: its prompt is read, then each option behind it, and nothing is written."""
+"""One run that decides: its prompt is read, and each option behind it, and nothing is written.
+
+The last token of the prompt is read together with the options, as the first of each.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edged.engine.worker.options import ROOT, Options
+from edged.engine.worker.options import Options
 from edged.engine.worker.prompt import PROMPT_TOO_LONG, PromptError
 from edged.engine.worker.run import Finish, Run
 
@@ -51,11 +54,13 @@ class Decision(Run):
         received_at: float,
         stops: Tokens[int] = (),
     ) -> None:
-        super().__init__(channel, request, prompt, received_at, stops)
+        super().__init__(
+            channel, request, prompt=prompt, received_at=received_at, stops=stops, held=1
+        )
         self._candidates = model.candidates
         self._native = context.native
         options = [model.tokenize(choice, special=False) for choice in request.choices]
-        self.options = Options(options, model.ends)
+        self.options = Options(options, model.ends, prompt[-1])
         if len(prompt) + self.options.size >= context.n_ctx:
             message = (
                 f"the prompt has {len(prompt)} tokens and its choices {self.options.size}, "
@@ -69,19 +74,21 @@ class Decision(Run):
         return self.begun and not self.reading and self.finish is None
 
     def take(self) -> None:
-        """Take the probabilities of what may come first."""
-        self._enter(ROOT, self.row)
-        self.passed(0)
+        """The prompt is read but for its last token: nothing to be taken yet."""
 
-    def enter(self, rows: Tokens[Row], first: int) -> None:
-        """Take the probabilities behind these tokens, which stand in the step from `first` on."""
-        for place, row in enumerate(rows, first):
-            self._enter(row.node, place)
+    def enter(self, rows: Tokens[Row]) -> None:
+        """Take the probabilities behind the tokens of a step."""
+        for place, row in enumerate(rows):
+            self._candidates.fill(self._native, place)
+            wanted = self.options.wanted(row.node)
+            self.options.enter(row.node, self._candidates.log_probabilities(wanted))
 
     def passed(self, count: int) -> None:
         """So many options are read."""
         self.options.passed(count)
         if not self.options.left:
+            if self._read_at is None:
+                self._read_at = self.began_at  # all of it was known
             self._first_at = self._last_at = time.monotonic()
             self.finish = "stop"
 
@@ -92,8 +99,3 @@ class Decision(Run):
             return done
         scores = tuple(max(score, _LEAST) for score in self.options.scores())
         return msgspec.structs.replace(done, scores=scores)
-
-    def _enter(self, node: int, row: int) -> None:
-        self._candidates.fill(self._native, row)
-        wanted = self.options.wanted(node)
-        self.options.enter(node, self._candidates.log_probabilities(wanted))

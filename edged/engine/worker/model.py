@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edged.engine.worker.beginnings import Beginnings
 from edged.engine.worker.candidates import Candidates
 from edged.engine.worker.native import initialise, llama, log
 
@@ -79,6 +80,11 @@ class Model:
     def candidates(self) -> Candidates:
         """Of whoever chooses a token; 24 bytes for each of the vocabulary, once somebody asks."""
         return Candidates(self.n_vocab)
+
+    @cached_property
+    def beginnings(self) -> Beginnings:
+        """Of whoever obeys a grammar, made when the first one does."""
+        return Beginnings(self)
 
     @property
     def chat_template(self) -> str | None:

@@ -1,10 +1,12 @@
 """The options of a decision as a tree of tokens, and how likely each of them is.
 
-An option's score is the logarithm of the probability that the answer is that text and ends there:
-the sum over its tokens and its end. The sum and not the mean, because it is a probability, so that
-scores of options of any length can be compared; with the mean a long option wins by its last
-tokens, which are certain once the first are written. The end counts, because without it an option
-that another one begins with could only be the likelier of the two.
+An option's score is the logarithm of the probability that the answer begins with it: the sum over
+its tokens. The sum and not the mean, because no answer begins with two of them, so that these
+probabilities can be compared and add up; with the mean a long option wins by its last tokens,
+which are certain once the first are written. Where another option begins with this one, its end
+counts as well, or it could only be the likelier of the two. Elsewhere it does not: an answer may go
+on as it likes ("on, please") and means that option, and a token that nothing follows need not be
+read at all.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ class Row(NamedTuple):
     Attributes:
         node: Where it stands in the tree.
         token: The token.
-        depth: Tokens of the option up to here; the first one has 1.
+        depth: Tokens of the option up to here; what stands before all of them has 0.
         ways: Places in the round of the options that go through it.
     """
 
@@ -40,18 +42,19 @@ class Options:
     Args:
         options: The tokens of each.
         ends: Tokens of which any ends an answer.
+        before: The token that stands before all options.
     """
 
-    def __init__(self, options: Sequence[Sequence[int]], ends: Sequence[int]) -> None:
+    def __init__(self, options: Sequence[Sequence[int]], ends: Sequence[int], before: int) -> None:
         self._ends = tuple(dict.fromkeys(ends))
-        self._tokens = [-1]
+        self._tokens = [before]
         self._parents = [-1]
         self._depths = [0]
         self._children: list[dict[int, int]] = [{}]
         self._scores: dict[int, Mapping[int, float]] = {}
         self._leaves = [self._grow(tokens) for tokens in options]
         order = sorted(range(len(options)), key=lambda option: self._path(self._leaves[option]))
-        self._waiting = [option for option in order if self._leaves[option] != ROOT]
+        self._waiting = [option for option in order if self._inner(self._leaves[option])]
 
     @property
     def size(self) -> int:
@@ -61,11 +64,11 @@ class Options:
     @property
     def left(self) -> bool:
         """Whether something is to be read."""
-        return bool(self._waiting)
+        return bool(self._waiting) or ROOT not in self._scores
 
     def wanted(self, node: int) -> tuple[int, ...]:
         """The tokens whose logarithmic probabilities count behind a node."""
-        ends = self._ends if node in self._leaves else ()
+        ends = self._ends if node in self._leaves and self._children[node] else ()
         return (*self._children[node], *ends)
 
     def enter(self, node: int, scores: Mapping[int, float]) -> None:
@@ -73,11 +76,14 @@ class Options:
         self._scores[node] = scores
 
     def round(self, width: int) -> tuple[int, list[Row]]:
-        """The next at most `width` options: how many, and their tokens, each behind its parent."""
+        """The next at most `width` options: how many, and their tokens, each behind its parent.
+
+        There may be none that need it; the first row, what stands before them all, is always read.
+        """
         group = self._waiting[:width]
-        ways: dict[int, list[int]] = {}
+        ways: dict[int, list[int]] = {ROOT: list(range(max(1, len(group))))}
         for place, option in enumerate(group):
-            for node in self._path(self._leaves[option]):
+            for node in self._inner(self._leaves[option]):
                 ways.setdefault(node, []).append(place)
         rows = [
             Row(node, self._tokens[node], self._depths[node], tuple(ways[node]))
@@ -113,11 +119,17 @@ class Options:
             node = self._parents[node]
         return path[::-1]
 
+    def _inner(self, node: int) -> list[int]:
+        """Those on the path that something follows."""
+        return [step for step in self._path(node) if self._children[step]]
+
     def _score(self, leaf: int) -> float:
         steps = sum(
             self._scores[self._parents[node]][self._tokens[node]] for node in self._path(leaf)
         )
-        return min(0.0, steps + log_sum(self._scores[leaf][end] for end in self._ends))
+        if self._children[leaf]:
+            steps += log_sum(self._scores[leaf][end] for end in self._ends)
+        return min(0.0, steps)
 
 
 def log_sum(scores: Iterable[float]) -> float:

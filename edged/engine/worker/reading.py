@@ -30,6 +30,7 @@ class Reading:
         prompt: At least one token, and fewer than a run has room for.
         priority: A lower number goes first.
         stops: Lengths at which recurrent state is to be kept, ascending.
+        held: Tokens at the end of the prompt that are read in another way.
 
     Attributes:
         sequence: Its sequence in the context; NOWHERE before `begin`.
@@ -40,7 +41,9 @@ class Reading:
         row: Its row with logits in the present step.
     """
 
-    def __init__(self, key: str, prompt: list[int], priority: int, stops: Tokens[int] = ()) -> None:
+    def __init__(
+        self, key: str, prompt: list[int], priority: int, stops: Tokens[int] = (), held: int = 0
+    ) -> None:
         self.key = key
         self.prompt = prompt
         self.priority = priority
@@ -51,6 +54,7 @@ class Reading:
         self.cancelled = False
         self.row = 0
         self._stops = list(stops)
+        self._end = len(prompt) - held
         self._leader: Reading | None = None
         self._target = 0
 
@@ -62,12 +66,12 @@ class Reading:
     @property
     def reading(self) -> bool:
         """Whether some of the prompt is unread."""
-        return self.position < len(self.prompt)
+        return self.position < self._end
 
     @property
     def left(self) -> int:
         """Tokens to read until the end or the next stop."""
-        stop = next((stop for stop in self._stops if stop > self.position), len(self.prompt))
+        stop = next((stop for stop in self._stops if stop > self.position), self._end)
         return stop - self.position
 
     @property

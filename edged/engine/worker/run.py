@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal
 
 from edged.engine.frames import Done, Prefill
@@ -20,7 +20,7 @@ Finish = Literal["stop", "length", "cancelled"]
 _PREFILL_FRAME_S = 0.1
 
 
-class Run(Reading):
+class Run(Reading, ABC):
     """A prompt that is read, and then answered.
 
     Args:
@@ -29,20 +29,23 @@ class Run(Reading):
         prompt: Its tokens; at least one, and fewer than a run has room for.
         received_at: When Generate arrived, in monotonic seconds.
         stops: As in `Reading`.
+        held: As in `Reading`.
 
     Attributes:
         finish: How it ended; None while it goes on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run needs
         self,
         channel: Channel,
         request: Generate,
+        *,
         prompt: list[int],
         received_at: float,
         stops: Tokens[int] = (),
+        held: int = 0,
     ) -> None:
-        super().__init__(request.key, prompt, request.priority, stops)
+        super().__init__(request.key, prompt, request.priority, stops, held)
         self.finish: Finish | None = None
         self._channel = channel
         self._received_at = received_at

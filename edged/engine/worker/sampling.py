@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # llama.cpp's own default for penalty_last_n.
 _PENALTY_WINDOW = 64
-_NO_PENALTY = 1.0
+NO_PENALTY = 1.0
 # llama.cpp reads this seed as "choose one yourself".
 _RANDOM_SEED = 0xFFFFFFFF
 NO_TOKEN = -1
@@ -63,10 +63,10 @@ def _penalties(penalty: float, chosen: int, n_vocab: int) -> list[Any]:
     The sampler looks every candidate up among the last tokens: 0.6 ms with 152,000 of them. As a
     penalty over 1 only lowers, who is chosen stood among the first `chosen` and the window before.
     """
-    if penalty == _NO_PENALTY:
+    if penalty == NO_PENALTY:
         return []
     penalties = llama.llama_sampler_init_penalties(n_vocab, _PENALTY_WINDOW, penalty, 0.0, 0.0)
-    if penalty < _NO_PENALTY or not chosen:
+    if penalty < NO_PENALTY or not chosen:
         return [penalties]
     return [llama.llama_sampler_init_top_k(min(chosen + _PENALTY_WINDOW, n_vocab)), penalties]
 

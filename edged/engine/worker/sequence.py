@@ -46,7 +46,7 @@ class Sequence(Run):
         received_at: float,
         stops: Tokens[int] = (),
     ) -> None:
-        super().__init__(channel, request, prompt, received_at, stops)
+        super().__init__(channel, request, prompt=prompt, received_at=received_at, stops=stops)
         self.token = 0
         self._model = model
         self._native = context.native

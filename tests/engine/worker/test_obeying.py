@@ -15,7 +15,7 @@ from edged.engine.worker.sampling import NO_TOKEN
 from edged.serving.schema import plain
 from tests.engine.harness import prompt
 from tests.engine.worker.rig import Rig
-from tests.serving.schemas import obeys
+from tests.serving.schemas import Schema, obeys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,9 +72,47 @@ def test_the_same_seed_gives_the_same_answer(rig: Rig) -> None:
 def test_only_the_whole_vocabulary_has_what_is_asked_for(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(obeying, "_FEW", 1)
+    monkeypatch.setattr(obeying, "_MANY", 0)
+    monkeypatch.setattr(obeying, "_LIKELIEST", 1)
     text, _ = rig.answer(prompt(schema=plain({"const": "zzqx"}), max_tokens=20))
     assert text == '"zzqx"'
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_looking_at_few_tokens_changes_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    request = prompt(schema=plain(LAMP), seed=seed, temperature=1.0, max_tokens=100)
+    few, _ = rig.answer(request)
+    monkeypatch.setattr(obeying, "_MANY", 0)
+    monkeypatch.setattr(obeying, "_LIKELIEST", rig.desk._model.n_vocab)
+    assert rig.answer(request)[0] == few
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        (LAMP, '{"room": "bath", "on": true, "why": "ä🙂\\u00e4."}'),
+        ({"enum": ["ü", "b"]}, '"ü"'),
+        ({"type": "string", "pattern": "^[a-f]*x$"}, '"abcdefx"'),
+        ({"type": "integer"}, "-104"),
+    ],
+)
+def test_no_token_is_missed_by_its_first_byte(rig: Rig, schema: Schema, answer: str) -> None:
+    model = rig.desk._model
+    candidates, every = model.candidates, range(model.n_vocab)
+    text = obeying.grammar_of(plain(schema))
+    grammar = obeying.compiled(text, model)
+    for token in [*model.tokenize(answer, special=False), model.eos]:
+        ascii_only = text.isascii()
+        possible = set(model.beginnings.possible(candidates, grammar, ascii_only=ascii_only))
+        taken = candidates.which(grammar, every)
+        # Control tokens have a spelling, too, but no bytes.
+        assert {it for it in every if taken[it] and model.piece(it)} <= possible
+        assert token in possible
+        assert taken[token]
+        llama.llama_sampler_accept(grammar, token)
+    llama.llama_sampler_free(grammar)
 
 
 def test_a_vocabulary_without_an_end_stops_where_nothing_may_follow(

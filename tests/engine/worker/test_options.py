@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.engine.worker.options import ROOT, Options, log_sum
+from edged.engine.worker.options import ROOT, Options, Row, log_sum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OPTIONS = st.lists(st.lists(st.integers(0, 3), max_size=5), min_size=1, max_size=10)
 ENDS = (4, 5)
+BEFORE = 99
 
 
 def score(prefix: Sequence[int], token: int) -> float:
@@ -24,34 +25,35 @@ def score(prefix: Sequence[int], token: int) -> float:
     return log(weights[token] / sum(weights))
 
 
-def by_itself(option: Sequence[int], ends: Sequence[int]) -> float:
+def by_itself(option: list[int], options: list[list[int]]) -> float:
     steps = sum(score(option[:place], token) for place, token in enumerate(option))
-    return steps + log(sum(exp(score(option, end)) for end in ends))
+    if any(len(it) > len(option) and it[: len(option)] == option for it in options):
+        steps += log(sum(exp(score(option, end)) for end in ENDS))
+    return steps
+
+
+def enter(options: Options, node: int, prefix: tuple[int, ...]) -> None:
+    options.enter(node, {token: score(prefix, token) for token in options.wanted(node)})
 
 
 def read(options: Options, width: int) -> list[int]:
     """Go through all rounds; how many rows each had."""
-    prefixes: dict[int, tuple[int, ...]] = {ROOT: ()}
-
-    def enter(node: int) -> None:
-        prefix = prefixes[node]
-        options.enter(node, {token: score(prefix, token) for token in options.wanted(node)})
-
-    enter(ROOT)
     sizes = []
     while options.left:
         count, rows = options.round(width)
-        assert 1 <= count <= width
+        assert count <= width
+        before, *rows = rows
+        assert before == Row(ROOT, BEFORE, 0, tuple(range(max(count, 1))))
+        enter(options, ROOT, ())
         held: dict[int, tuple[int, ...]] = {}  # what each way has read so far
         for row in rows:
-            before = {held.get(way, ()) for way in row.ways}
-            assert len(before) == 1, "those that share a row have read the same"
-            prefix = (*before.pop(), row.token)
+            shared = {held.get(way, ()) for way in row.ways}
+            assert len(shared) == 1, "those that share a row have read the same"
+            prefix = (*shared.pop(), row.token)
             assert len(prefix) == row.depth
             held.update(dict.fromkeys(row.ways, prefix))
-            prefixes[row.node] = prefix
-            enter(row.node)
-        assert set(held) == set(range(count))
+            enter(options, row.node, prefix)
+        assert set(held) == set(range(count)), "nobody takes a place for nothing"
         options.passed(count)
         sizes.append(len(rows))
     return sizes
@@ -59,42 +61,50 @@ def read(options: Options, width: int) -> list[int]:
 
 @given(OPTIONS, st.integers(1, 4))
 def test_each_has_the_score_it_has_by_itself(options: list[list[int]], width: int) -> None:
-    tree = Options(options, ENDS)
+    tree = Options(options, ENDS, BEFORE)
     read(tree, width)
-    assert tree.scores() == pytest.approx([by_itself(option, ENDS) for option in options])
+    assert tree.scores() == pytest.approx([by_itself(option, options) for option in options])
 
 
 @given(OPTIONS)
 def test_what_several_begin_with_is_read_once(options: list[list[int]]) -> None:
-    tree = Options(options, ENDS)
+    tree = Options(options, ENDS, BEFORE)
     beginnings = {tuple(o[: n + 1]) for o in options for n in range(len(o))}
     assert tree.size == len(beginnings)
-    assert sum(read(tree, len(options))) == len(beginnings)
+    followed = {beginning[:-1] for beginning in beginnings} - {()}
+    assert sum(read(tree, len(options))) == len(followed)
 
 
 def test_a_beginning_of_another_competes_by_its_end() -> None:
-    tree = Options([[1], [1, 2]], [9])
+    tree = Options([[1], [1, 2]], [9], BEFORE)
     tree.enter(ROOT, {1: log(0.5)})
     assert set(tree.wanted(ROOT)) == {1}
-    _, (first, second) = tree.round(2)
-    assert (first.ways, second.ways) == ((0, 1), (1,))
-    assert set(tree.wanted(first.node)) == {2, 9}
-    tree.enter(first.node, {2: log(0.25), 9: log(0.75)})
-    tree.enter(second.node, {9: log(0.5)})
-    assert [exp(score) for score in tree.scores()] == pytest.approx([0.375, 0.0625])
+    count, (_, row) = tree.round(2)
+    assert (count, row.ways) == (2, (0, 1))
+    assert set(tree.wanted(row.node)) == {2, 9}
+    tree.enter(row.node, {2: log(0.25), 9: log(0.5)})
+    assert [exp(score) for score in tree.scores()] == pytest.approx([0.25, 0.125])
+
+
+def test_what_nothing_follows_is_not_read() -> None:
+    tree = Options([[1], [2]], [9], BEFORE)
+    left = [tree.left]
+    assert tree.round(2) == (0, [Row(ROOT, BEFORE, 0, (0,))])
+    tree.enter(ROOT, {1: log(0.5), 2: log(0.25)})
+    assert [*left, tree.left] == [True, False]
+    assert [exp(score) for score in tree.scores()] == pytest.approx([0.5, 0.25])
 
 
 def test_an_option_without_tokens_is_an_end_at_once() -> None:
-    tree = Options([[]], [9])
-    assert not tree.left
-    tree.enter(ROOT, {9: -1.5})
-    assert tree.scores() == (-1.5,)
+    tree = Options([[], [1]], [9], BEFORE)
+    tree.enter(ROOT, {1: -0.5, 9: -1.5})
+    assert tree.scores() == (-1.5, -0.5)
 
 
 def test_rounding_makes_nothing_likelier_than_certain() -> None:
-    tree = Options([[]], [8, 9])
-    tree.enter(ROOT, {8: -0.1, 9: -0.1})
-    assert tree.scores() == (0.0,)
+    tree = Options([[], [1]], [8, 9], BEFORE)
+    tree.enter(ROOT, {1: 1e-6, 8: -0.1, 9: -0.1})
+    assert tree.scores() == (0.0, 0.0)
 
 
 def test_a_sum_of_what_cannot_be() -> None:
