@@ -11,21 +11,23 @@ if TYPE_CHECKING:
 
 def on_trial(view: View, model: Model) -> bool:
     """Whether the child has the model in the way that is to be tried."""
-    return _same(view.trial, model)
+    trial = view.trial
+    return trial is not None and _file(trial, model) and not _otherwise(trial, model)
 
 
 def to_try(view: View, model: Model) -> bool:
     """Whether what serves is worth loading in another way to time it."""
-    return view.trial is not None and _file(view.trial, model) and not on_trial(view, model)
+    return _otherwise(view.trial, model)
 
 
 def unlike(view: View, model: Model) -> bool:
     """Whether what serves is loaded in another way than the best one."""
-    return view.model is not None and _file(view.model, model) and not _same(view.model, model)
+    return _otherwise(view.model, model)
 
 
-def _same(wanted: Model | None, model: Model) -> bool:
-    return wanted is not None and _file(wanted, model) and wanted.load.repack == model.load.repack
+def _otherwise(wanted: Model | None, model: Model) -> bool:
+    """Whether the child has this model, loaded in another way than wanted."""
+    return wanted is not None and _file(wanted, model) and wanted.load.repack != model.load.repack
 
 
 def _file(wanted: Model, model: Model) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from edged.models.tuning import EQUAL
+from edged.models.tuning import fastest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,10 +24,7 @@ def preferred(known: Iterable[Measurement]) -> tuple[Measurement, ...]:
     cool = [each for each in left if not each.hot] or left
     if not cool:
         return ()
-    decode = EQUAL * max(each.tps for each in cool)
-    fast = [each for each in cool if each.tps >= decode]
-    reading = EQUAL * max(each.pp for each in fast)
-    best = min((each for each in fast if each.pp >= reading), key=lambda each: each.repack)
+    best = min(fastest(cool, lambda each: (each.tps, each.pp)), key=lambda each: each.repack)
     return (best, *(each for each in left if each is not best))
 
 

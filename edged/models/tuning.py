@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from math import sqrt
 from statistics import median, stdev
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from edged.models.figures import Depth, Try
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+T = TypeVar("T")
 
 FEW_CORES = 8  # up to here each number of threads is tried; a Pi 5 has four cores
 # Fewer threads than some that were so much slower than the best are not tried: speed has one peak.
@@ -134,12 +136,21 @@ def best_setting(tried: Sequence[Tuned]) -> Tuned:
 
     Of equals in both, one without repacking, which takes no memory of its own.
     """
-    decode = {id(tuned): max(tuned.decode.values()) for tuned in tried}
-    level = EQUAL * max(decode.values())
-    fast = [tuned for tuned in tried if decode[id(tuned)] >= level]
-    reading = EQUAL * max(max(tuned.prefill.values()) for tuned in fast)
-    even = [tuned for tuned in fast if max(tuned.prefill.values()) >= reading]
-    return min(even, key=lambda tuned: (tuned.setting.repack, -decode[id(tuned)]))
+    even = fastest(tried, lambda tuned: (max(tuned.decode.values()), max(tuned.prefill.values())))
+    return min(even, key=lambda tuned: (tuned.setting.repack, -max(tuned.decode.values())))
+
+
+def fastest(tried: Sequence[T], speeds: Callable[[T], tuple[float, float]]) -> list[T]:
+    """Those that decode as fast as the best, and of these those that read as fast as the best.
+
+    Args:
+        tried: At least one.
+        speeds: Tok/s of decode and of prefill of one.
+    """
+    decode = EQUAL * max(speeds(each)[0] for each in tried)
+    fast = [each for each in tried if speeds(each)[0] >= decode]
+    reading = EQUAL * max(speeds(each)[1] for each in fast)
+    return [each for each in fast if speeds(each)[1] >= reading]
 
 
 def rate(tokens: int, times_ms: Iterable[float]) -> Rate:
