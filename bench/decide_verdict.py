@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bench.report import Figure, Result, Series, judged, median, told
+from bench.by_model import by_model
+from bench.report import Figure, Result, judged, median, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,23 +54,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(cases: Sequence[Case], conditions: dict[str, str | float]) -> Result:
     """Each model against the goals."""
-    models = dict.fromkeys(case.model for case in cases)
-    return Result(
-        figures=tuple(
-            figure
-            for model in models
-            for figure in _figures(model, [case for case in cases if case.model == model])
-        ),
+    return by_model(
+        cases,
+        _figures,
+        curve="a decision / reading its prompt",
+        value=lambda case: case.beside_bare,
         conditions=conditions,
         notes=NOTES,
-        series=tuple(
-            Series(
-                name=f"{model}: a decision / reading its prompt",
-                unit="",
-                values=tuple(case.beside_bare for case in cases if case.model == model),
-            )
-            for model in models
-        ),
     )
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bench.report import Figure, Result, Series, judged, median, told
+from bench.by_model import by_model
+from bench.report import Figure, Result, judged, median, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,22 +36,12 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(pairs: Sequence[Pair], conditions: dict[str, str | float]) -> Result:
     """The ratio of each model against the goal."""
-    models = dict.fromkeys(pair.model for pair in pairs)
-    return Result(
-        figures=tuple(
-            figure
-            for model in models
-            for figure in _figures(model, [pair for pair in pairs if pair.model == model])
-        ),
+    return by_model(
+        pairs,
+        _figures,
+        curve="with a schema / without",
+        value=lambda pair: pair.ratio,
         conditions=conditions,
-        series=tuple(
-            Series(
-                name=f"{model}: with a schema / without",
-                unit="",
-                values=tuple(pair.ratio for pair in pairs if pair.model == model),
-            )
-            for model in models
-        ),
     )
 
 
