@@ -27,6 +27,7 @@ def _low_level() -> Any:
             message = "llama-cpp-python is not installed"
             raise ImportError(message)
         package = ModuleType(_PACKAGE)
+        package.__spec__ = spec  # whoever looks for the package again finds it as it was found
         package.__path__ = list(spec.submodule_search_locations)
         sys.modules[_PACKAGE] = package
     return importlib.import_module(f"{_PACKAGE}.{_PACKAGE}")
