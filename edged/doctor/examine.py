@@ -26,6 +26,7 @@ def examine(facts: Facts) -> list[Finding]:
         storage.storage(device, facts.speed, facts.load_timeout_s),
         memory.memory(device, facts.choice, facts.configured),
         *storage.models(facts.files),
+        house.configuration(facts.notes),
         house.broker(facts.broker),
         house.clock(facts.synchronised),
         *house.unit(facts.unit),

@@ -154,6 +154,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         broker: The broker.
         synchronised: Whether the clock is in step with a time server.
         unit: Our unit.
+        notes: What of the configuration is written as older versions had it.
     """
 
     device: DeviceFacts
@@ -168,3 +169,4 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     broker: Broker | Skipped
     synchronised: bool | Skipped
     unit: Unit | Skipped
+    notes: tuple[str, ...] = ()

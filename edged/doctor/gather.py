@@ -70,6 +70,7 @@ def gather(place: Place, clock: Clock) -> Facts:
         broker=heard[0],
         synchronised=synchronised(place.root),
         unit=unit() if live else RECORDED,
+        notes=place.notes,
     )
 
 

@@ -8,7 +8,7 @@ from edged.doctor.facts import Skipped
 from edged.doctor.finding import Finding, ok, skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from edged.doctor.facts import Broker, Unit
 
@@ -35,6 +35,19 @@ PROPERTIES = (
     "User",
     *HARDENING,
 )
+
+
+def configuration(notes: Sequence[str]) -> Finding:
+    """Whether the configuration still has words of older versions."""
+    if not notes:
+        return ok("configuration", "the configuration is written in today's words")
+    return Finding(
+        code="configuration_old",
+        severity="advice",
+        text="the configuration has words of an older version",
+        evidence="; ".join(notes),
+        advice="they still count; change them before a later version drops them",
+    )
 
 
 def broker(found: Broker | Skipped) -> Finding:

@@ -24,20 +24,23 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         live: It is this machine.
         config: With paths that hold here.
         state: The daemon's state directory.
+        notes: What of the configuration is written as older versions had it.
     """
 
     root: Path
     live: bool
     config: Config
     state: Path
+    notes: tuple[str, ...] = ()
 
 
-def recorded_place(root: Path, config: Config) -> Place:
+def recorded_place(root: Path, config: Config, notes: tuple[str, ...] = ()) -> Place:
     """A recorded board; nothing of this machine counts.
 
     Args:
         root: The folder.
         config: Of that board; its paths are taken to be under the folder.
+        notes: As in `Place`.
     """
     model = config.model
     model = replace(
@@ -47,7 +50,8 @@ def recorded_place(root: Path, config: Config) -> Place:
         catalogue_dir=under(root, model.catalogue_dir or str(OWN_FILES)),
     )
     state = Path(under(root, config.serving.state_dir or STATE))
-    return Place(root=root, live=False, config=replace(config, model=model), state=state)
+    renewed = replace(config, model=model)
+    return Place(root=root, live=False, config=renewed, state=state, notes=notes)
 
 
 def under(root: Path, path: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from edged.config import Loaded
     from edged.doctor.finding import Finding
     from edged.doctor.place import Place
 
@@ -55,24 +56,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _place(args: argparse.Namespace) -> Place:
-    from edged.cli import load_config  # noqa: PLC0415 - it imports this file
+    from msgspec.structs import replace  # noqa: PLC0415 - see run
+
+    from edged.cli import read_config  # noqa: PLC0415 - it imports this file
+    from edged.config import Loaded  # noqa: PLC0415
     from edged.doctor.place import Place, recorded_place  # noqa: PLC0415
     from edged.errors import ConfigError  # noqa: PLC0415
     from edged.settings import Config  # noqa: PLC0415
     from edged.verbs.explain import state_dir  # noqa: PLC0415
 
     if args.root is None:
-        config = load_config(args.config)
-        state = args.state_dir or state_dir(config)
-        return Place(root=Path("/"), live=True, config=config, state=state)
+        read = read_config(args.config)
+        state = args.state_dir or state_dir(read.config)
+        return Place(root=Path("/"), live=True, config=read.config, state=state, notes=_said(read))
     if not (args.root / "proc").is_dir():
         raise ConfigError([f"{args.root}: holds no proc of a board"])
     own = args.config or args.root / CONFIG
-    config = load_config(own) if args.config or own.exists() else Config()
-    place = recorded_place(args.root, config)
-    if args.state_dir is None:
-        return place
-    return Place(root=place.root, live=False, config=place.config, state=args.state_dir)
+    read = read_config(own) if args.config or own.exists() else Loaded(Config())
+    place = recorded_place(args.root, read.config, _said(read))
+    return place if args.state_dir is None else replace(place, state=args.state_dir)
+
+
+def _said(read: Loaded) -> tuple[str, ...]:
+    return tuple(str(note) for note in read.notes)
 
 
 def show(findings: Sequence[Finding], console: Console | None = None, *, everything: bool) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edged.doctor.facts import Broker, Skipped, Unit
-from edged.doctor.house import HARDENING, broker, clock, unit
+from edged.doctor.house import HARDENING, broker, clock, configuration, unit
 from tests.doctor.judging import UNIT, told
 
 
@@ -20,6 +20,13 @@ def test_the_broker_lets_us_in_or_not() -> None:
     assert told(refused) == ("broker_refuses", "error")
     assert refused.evidence == "bad password"
     assert told(broker(Skipped("recorded"))) == ("broker", "skipped")
+
+
+def test_words_of_older_versions_are_told_with_their_place() -> None:
+    assert told(configuration(())) == ("configuration", "ok")
+    found = configuration(("edged.yaml:3: engine.repack: read as on",))
+    assert told(found) == ("configuration_old", "advice")
+    assert found.evidence == "edged.yaml:3: engine.repack: read as on"
 
 
 def test_the_clock_is_in_step_or_not() -> None:

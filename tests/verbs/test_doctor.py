@@ -121,6 +121,9 @@ def test_its_configuration_counts(tmp_path: Path, capsys: pytest.CaptureFixture[
     (tree / doctor.CONFIG).write_text("model: {memory_mib: 20}\n")
     _, told = judged(capsys, "--root", str(tree))
     assert told.bad() == ["no_model_fits"]
+    (tree / doctor.CONFIG).write_text("engine: {repack: true}\n")
+    _, told = judged(capsys, "--root", str(tree))
+    assert "configuration_old" in [each.code for each in told.findings]
     mine = tmp_path / "mine.yaml"
     mine.write_text("model: {path: /srv/none.gguf}\n")
     _, told = judged(capsys, "--root", str(tree), "--config", str(mine))
