@@ -180,8 +180,6 @@ def test_a_file_of_a_wrong_hash_is_put_aside_and_the_next_one_serves(
             time.sleep(0.05)
         (mark,) = marks
         assert (mark.variant, mark.code) == (BEST, "bad_hash")
-        # The next look would find it too; this one need not be waited for.
-        client.publish(f"edged/{node}/command/select", b"auto")
         found = wait(client, node, lambda found: timed(found, NEXT))
         reply = client.ask(node, "Is the light on?", max_tokens=8)
     assert (found["serves"], found["chosen"]) == (NEXT, NEXT)

@@ -38,6 +38,7 @@ DEATHS = 2  # at load: the second one was no accident
 PP, TG, REPEAT = 512, 128, 3  # llama-bench's own pp512 and tg128
 MISTAKES = 3  # a board where a child dies of calibration three times chooses by what is published
 MAX_BARRED = 64  # more variants than that have no place in one house's life
+PUT_ASIDE = frozenset({"bad_hash", "bad_file"})  # whose file is in quarantine now
 MEASURE_TRIES = 8  # interrupted by requests so often, it waits for the next look
 
 
@@ -305,6 +306,8 @@ class Selection:
         self._notes.fetched(event, now)
         if isinstance(event, progress.FetchFailed):
             if event.retry_in is not None:
+                if event.code in PUT_ASIDE:
+                    self._see()  # the next best one need not wait for a second copy
                 return
             self._bar(event.variant, f"it could not be fetched: {event.reason}")
         self._fetching = None

@@ -13,6 +13,8 @@ from edged.models.fetching import Facts, FetchError, fail, other_source_may_help
 from edged.models.gguf import BadHeader, Header, NeedMore, read
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from edged.models.address import Source
     from edged.models.hub import Hub
     from edged.models.variants import Variant
@@ -36,12 +38,15 @@ class RemoteHeader(msgspec.Struct, frozen=True):
     read: int
 
 
-async def remote_header(hub: Hub, variant: Variant) -> RemoteHeader:
+async def remote_header(
+    hub: Hub, variant: Variant, pace: Callable[[int], Awaitable[None]] | None = None
+) -> RemoteHeader:
     """The header of a variant, from the first source that has it.
 
     Args:
         hub: An open one.
         variant: With a repo or an address.
+        pace: Called with the bytes of each piece that came; waits before the next one is read.
 
     Raises:
         FetchError: No source gives it.
@@ -50,7 +55,7 @@ async def remote_header(hub: Hub, variant: Variant) -> RemoteHeader:
     fault: FetchError | None = None
     for source in hub.sources(variant):
         try:
-            return await _from(hub, source, variant.file)
+            return await _from(hub, source, variant.file, pace or _at_once)
         except FetchError as error:
             fault = fault or error
             if not other_source_may_help(error.code):
@@ -59,7 +64,13 @@ async def remote_header(hub: Hub, variant: Variant) -> RemoteHeader:
     raise fault
 
 
-async def _from(hub: Hub, source: Source, file: str) -> RemoteHeader:
+async def _at_once(_: int) -> None:
+    """No cap."""
+
+
+async def _from(
+    hub: Hub, source: Source, file: str, pace: Callable[[int], Awaitable[None]]
+) -> RemoteHeader:
     data = bytearray()
     wanted = FIRST_BYTES
     facts: Facts | None = None
@@ -72,6 +83,7 @@ async def _from(hub: Hub, source: Source, file: str) -> RemoteHeader:
                 data.clear()
             async for chunk in answer.chunks(min(wanted, facts.bytes) - len(data)):
                 data += chunk
+                await pace(len(chunk))
         # up to 32 MiB take up to 0.2 s, too long for a loop that answers others
         found = await asyncio.to_thread(read, data, facts.bytes)
         if isinstance(found, Header):

@@ -7,13 +7,14 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from edged.errors import ModelError, StorageError
+from edged.models.bandwidth import TokenBucket
 from edged.models.fetching import FetchError, retry_in
 from edged.models.headershelf import Shelf, origin
 from edged.models.quiethours import quiet_hours
 from edged.models.remote import remote_header
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from pathlib import Path
 
     from edged.models.attempts import World
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from edged.models.variants import Catalogue, Variant
 
 FEW = 3  # headers at a time; one with a vocabulary of 150,000 tokens takes 8 MiB
-ONE_S = 60.0  # seconds for one: 8 MiB over a line of 1 Mbit/s
+ONE_S = 60.0  # seconds for one, besides those that a capped rate costs: 8 MiB over 1 Mbit/s
 
 
 class Tried(NamedTuple):
@@ -73,7 +74,7 @@ class Scout:
         return tuple(each for each in wanted if self._last(each).again_at <= now)[:FEW]
 
     async def read(self, variants: Iterable[Variant]) -> AsyncIterator[str]:
-        """Reads their headers.
+        """Reads their headers, at the rate that downloads may have, until quiet hours begin.
 
         Args:
             variants: As `due` gives them.
@@ -81,15 +82,17 @@ class Scout:
         Yields:
             A sentence about each.
         """
+        bucket = TokenBucket(self._world.terms(()).rate, self._world.clock.monotonic())
         # In a thread, because certificates are loaded from the disk for it.
         async with await asyncio.to_thread(self._world.hub) as hub:
             for variant in variants:
-                yield f"{variant.id}: {await self._one(hub, variant)}"
+                said = self.hindrance or await self._one(hub, variant, bucket)
+                yield f"{variant.id}: {said}"
 
-    async def _one(self, hub: Hub, variant: Variant) -> str:
+    async def _one(self, hub: Hub, variant: Variant, bucket: TokenBucket) -> str:
         try:
-            async with asyncio.timeout(ONE_S):
-                found = await remote_header(hub, variant)
+            async with asyncio.timeout(ONE_S) as limit:
+                found = await remote_header(hub, variant, self._pace(bucket, limit))
             await asyncio.to_thread(self._shelf.keep, variant, found.header)
         except TimeoutError:
             error = FetchError("slow", f"its header did not come within {ONE_S:.0f} s")
@@ -99,6 +102,20 @@ class Scout:
         except (ModelError, StorageError) as error:  # neither mends itself while we run
             return self._settled(variant, str(error))
         return self._settled(variant, f"its header is known, by {found.read} bytes of it")
+
+    def _pace(
+        self, bucket: TokenBucket, limit: asyncio.Timeout
+    ) -> Callable[[int], Awaitable[None]]:
+        """What waits after so many bytes came; the server has as much time as without."""
+
+        async def pace(size: int) -> None:
+            wait = bucket.take(size, self._world.clock.monotonic())
+            ends = limit.when()
+            if wait and ends is not None:
+                limit.reschedule(ends + wait)
+                await self._world.sleep(wait)
+
+        return pace
 
     def _failed(self, variant: Variant, error: FetchError) -> str:
         failures = self._last(variant).failures + 1

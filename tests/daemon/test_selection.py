@@ -503,6 +503,7 @@ def test_a_measurement_without_times_counts_as_a_try() -> None:
 
 
 BIG = Variant(id="big", family="f", file="big.gguf", repo="maker/big")
+NEXT = Variant(id="next", family="f", file="next.gguf", repo="maker/next")
 SETTLED = {"best": "big", "local": "pocket", "wanted": BIG, "measured": frozenset({"pocket"})}
 
 
@@ -563,6 +564,22 @@ def test_a_download_that_fails_is_a_problem_and_given_up_when_it_must() -> None:
         await house.seen()
         assert house.wishes[-1].barred == (("big", "it could not be fetched: it says 503"),)
         assert len(house.fetcher.asked) == 1
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_a_file_that_was_put_aside_is_chosen_without_at_once() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views = dict(SETTLED)
+        await house.started()
+        house.views = {**SETTLED, "best": "next", "wanted": NEXT}
+        bad = FetchFailed(variant="big", code="bad_hash", reason="it has another", retry_in=60.0)
+        house.selection.hear(bad, 0.0)
+        await house.seen()
+        assert house.wishes[-1].barred == ()
+        assert [asked[0] for asked in house.fetcher.asked] == ["big", "next"]
         house.selection.stop()
 
     play(scene())

@@ -116,6 +116,35 @@ def test_a_server_that_drips_does_not_hold_up_the_next_one(
     assert "its header is known" in known
 
 
+def test_headers_come_at_the_rate_of_downloads_and_are_not_late_for_it(
+    rig: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        clock.advance(seconds)
+        if len(waited) == 1:  # longer than a header may take, had the cap no share in it
+            await asyncio.sleep(1.1)
+
+    monkeypatch.setattr(module, "ONE_S", 1.0)
+    clock = FakeClock()
+    asked = scout(rig, tmp_path, rate_mib_s=0.125, clock=clock, sleep=sleep)
+    other = replace(VARIANT, id="other", revision="other")
+    assert all("its header is known" in said for said in read(asked, VARIANT, other))
+    assert sum(waited) == pytest.approx(rig.sent / (0.125 * (1 << 20)), rel=0.05)
+
+
+def test_no_header_is_read_once_quiet_hours_have_begun(rig: Hub, tmp_path: Path) -> None:
+    minutes = iter([59, 60])
+    asked = scout(rig, tmp_path, quiet_hours="01:00-02:00", minute=lambda: next(minutes))
+    other = replace(VARIANT, id="other", revision="other")
+    first, second = read(asked, VARIANT, other)
+    assert "its header is known" in first
+    assert "quiet hours" in second
+    assert len(rig.asked("cdn")) == 1
+
+
 def test_a_disk_that_takes_nothing_is_told(rig: Hub, tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("in the way")
     asked = scout(rig, tmp_path)
