@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edged.engine.backend import lack
 from edged.errors import StorageError
 from edged.models import progress
 from edged.serving.request import KEY_SEPARATOR
@@ -112,7 +113,13 @@ class Notes:
         self._health.clear("engine_down")
         self._health.clear("engine_fatal")
         ready = event.ready
-        fields = Fields(variant=variant, load_ms=ready.load_ms, reason=ready.warning or None)
+        told = "; ".join(filter(None, (ready.warning, lack(ready.system_info))))
+        fields = Fields(
+            variant=variant,
+            load_ms=ready.load_ms,
+            backend=ready.backend or None,
+            reason=told or None,
+        )
         self._journal.write(kinds.ENGINE_READY, fields)
 
     def engine_died(self, event: EngineDied, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edged.doctor import board, heat, history, house, memory, slowness, storage, supply
+from edged.doctor.processor import processor
 
 if TYPE_CHECKING:
     from edged.doctor.facts import Facts
@@ -19,6 +20,7 @@ def examine(facts: Facts) -> list[Finding]:
         heat.cooler(device, senses),
         heat.temperature(device, senses),
         heat.throttling(senses),
+        processor(device, facts.backend),
         board.numa(device, kernel),
         board.firmware(device),
         board.governor(device),

@@ -143,6 +143,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         device: The board.
+        backend: The library with which a running engine computes; None if it is not known.
         senses: Its sensors.
         kernel: What its kernel was told.
         choice: What edged would serve there.
@@ -158,6 +159,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     device: DeviceFacts
+    backend: str | None = None
     senses: Senses
     kernel: Kernel
     choice: Choice

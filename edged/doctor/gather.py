@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import psutil
 
 from edged.doctor import speeds
 from edged.doctor.connection import connect
 from edged.doctor.disk import read_speed
+from edged.doctor.engines import backend_of_engines, held_by_engines
 from edged.doctor.facts import Configured, Facts, Files, Skipped
 from edged.doctor.kernel import kernel, synchronised
 from edged.doctor.service import unit
-from edged.errors import ModelError, StorageError
-from edged.files import read_bounded
+from edged.errors import ModelError
 from edged.models import fit
 from edged.models.device import Roots, probe, recorded
 from edged.models.inventory import owners_catalogue
@@ -34,9 +31,6 @@ if TYPE_CHECKING:
     from edged.models.survey import Survey
 
 RECORDED = Skipped("this board was recorded")
-WORKER = "edged.engine.worker"
-MAX_STATUS_BYTES = 65_536  # of /proc/PID/status, which has some 60 lines
-_ANONYMOUS = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
 
 
 def gather(place: Place, clock: Clock) -> Facts:
@@ -59,6 +53,7 @@ def gather(place: Place, clock: Clock) -> Facts:
     heard: tuple[Broker | Skipped, dict[str, object]] = connect(config) if live else (RECORDED, {})
     return Facts(
         device=device,
+        backend=backend_of_engines() if live else None,
         senses=look(place.root),
         kernel=kernel(place.root),
         choice=found.choice,
@@ -79,27 +74,6 @@ def _survey(place: Place, device: DeviceFacts, build: str, folder: Path) -> Surv
     figures = load_figures(place.state, device.fingerprint(build))
     held = held_by_engines() if place.live else 0
     return survey(place.config, device, catalogue, folder, figures, held=held)
-
-
-def held_by_engines(module: str = WORKER) -> int:
-    """Bytes that the engine of a running edged would give back before another model is loaded.
-
-    Args:
-        module: Engines are known by it in their command lines.
-    """
-    return sum(
-        _anonymous(process.pid)
-        for process in psutil.process_iter(["cmdline"])
-        if module in (process.info["cmdline"] or ())
-    )
-
-
-def _anonymous(pid: int) -> int:
-    try:
-        found = _ANONYMOUS.search(read_bounded(Path(f"/proc/{pid}/status"), MAX_STATUS_BYTES))
-    except StorageError:  # it ended meanwhile
-        return 0
-    return int(found[1]) * 1024 if found else 0
 
 
 def _configured(place: Place, device: DeviceFacts) -> Configured | None:

@@ -229,6 +229,8 @@ class Ready(Frame, frozen=True):
         partial: A prefix may be shared in part; false where state is recurrent.
         stream_tps: Measured tok/s of one of 1, 2, 4 ... streams at an empty context.
         template: Where the chat template comes from.
+        backend: Which of llama.cpp's libraries for kinds of processors computes; empty if there is
+            but one.
         warning: What the owner of the model should know, or empty.
     """
 
@@ -240,6 +242,7 @@ class Ready(Frame, frozen=True):
     load_ms: Milliseconds
     selftest_ms: Milliseconds
     system_info: Line
+    backend: Line = ""
     template: Literal["model", "chatml"] = "model"
     warning: Line = ""
     streams: Annotated[int, Meta(ge=1, le=MAX_STREAMS)] = 1

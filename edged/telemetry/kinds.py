@@ -116,6 +116,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
         queue_ms: Milliseconds waited.
         total_ms: Milliseconds from arrival to reply.
         load_ms: Milliseconds the model took to load.
+        backend: Which of llama.cpp's libraries for kinds of processors computes.
         prompt_tokens: Those of the prompt.
         cached_tokens: Those of them that were not read again.
         completion_tokens: Those of the answer.
@@ -154,6 +155,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     queue_ms: float | None = None
     total_ms: float | None = None
     load_ms: float | None = None
+    backend: str | None = None
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None

@@ -151,6 +151,7 @@ class FakeEngine:
             load_ms=self._script.load_ms,
             selftest_ms=0.0,
             system_info="fake",
+            backend="fake",
             streams=self._streams,
         )
         self._channel.send(ready)

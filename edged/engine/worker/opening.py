@@ -10,6 +10,7 @@ from edged.engine.worker import warmup
 from edged.engine.worker.context import Context
 from edged.engine.worker.crew import Crew
 from edged.engine.worker.desk import Desk
+from edged.engine.worker.library import backend
 from edged.engine.worker.model import Model
 from edged.engine.worker.native import llama
 from edged.engine.worker.pacing import Pacing
@@ -71,6 +72,7 @@ def open_desk(
         load_ms=(loaded - started) * 1e3,
         selftest_ms=(time.monotonic() - loaded) * 1e3,
         system_info=llama.llama_print_system_info().decode()[:_MAX_LINE],
+        backend=backend(),
         template=prompter.source,
         warning=prompter.warning,
         streams=streams,
