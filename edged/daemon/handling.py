@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from edged.daemon.reload import Reloader
     from edged.daemon.reporter import Reporter
     from edged.daemon.selection import Selection
+    from edged.engine.frames import News
     from edged.engine.supervisor import Supervisor
-    from edged.engine.work import News
     from edged.mqtt.session import Session
     from edged.mqtt.topics import Inbound, Topics
     from edged.serving.dispatcher import Dispatcher

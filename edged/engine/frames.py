@@ -15,6 +15,7 @@ Threads = Annotated[int, Meta(ge=1, le=64)]
 Tokens = Annotated[int, Meta(ge=0, le=131_072)]
 Size = Annotated[int, Meta(ge=0, le=2**53)]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e12)]
+Within = Annotated[float, Meta(ge=0, le=604_800)]  # a week, as long as it may wait
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 Code = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -100,6 +101,8 @@ class Generate(Frame, frozen=True):
         choices: Nothing is written; Done tells how likely each of these answers is.
         schema: A plain JSON Schema as JSON, which the answer obeys unless it is cut.
         priority: 0 is urgent; runs beyond Ready.streams wait for those of a lower number.
+        within_s: Seconds until its end, as `deadline` if need be. Failed with the code `too_late`
+            comes at once where not even the prompt can be read by then.
     """
 
     key: Key
@@ -115,6 +118,7 @@ class Generate(Frame, frozen=True):
     choices: Annotated[tuple[Choice, ...], Meta(max_length=MAX_CHOICES)] = ()
     schema: Annotated[str, Meta(min_length=1, max_length=MAX_SCHEMA_CHARS)] | None = None
     priority: Annotated[int, Meta(ge=0, le=2)] = 1
+    within_s: Within | None = None
 
 
 class Learn(Frame, frozen=True):
@@ -262,11 +266,15 @@ class LoadFailed(Frame, frozen=True):
 
 
 class Prefill(Frame, frozen=True):
-    """From the child: `done` of `total` prompt tokens are read."""
+    """From the child: `done` of `total` prompt tokens are read.
+
+    With `within_s`: `planned` tokens of the answer fit at most, as rates were when it began.
+    """
 
     key: Key
     done: Tokens
     total: Tokens
+    planned: Tokens | None = None
 
 
 class Delta(Frame, frozen=True):
@@ -291,7 +299,7 @@ class Done(Frame, frozen=True):
     """
 
     key: Key
-    finish_reason: Literal["stop", "length", "cancelled"]
+    finish_reason: Literal["stop", "length", "deadline", "cancelled"]
     prompt_tokens: Tokens
     cached_tokens: Tokens
     completion_tokens: Tokens
@@ -373,20 +381,9 @@ class Beat(Frame, frozen=True):
 
 
 ToChild = Load | Generate | Cancel | Pace | Learn | Restore | Save | Unlearn | Measure | Quit
-FromChild = (
-    Loading
-    | Ready
-    | LoadFailed
-    | Prefill
-    | Delta
-    | Done
-    | Failed
-    | Learned
-    | Saved
-    | Measured
-    | Effort
-    | Beat
-)
+# What answers work, run or errand.
+News = Prefill | Delta | Done | Failed | Learned | Saved | Measured
+FromChild = Loading | Ready | LoadFailed | News | Effort | Beat
 
 
 def is_errand(key: str) -> bool:

@@ -29,13 +29,14 @@ from edged.engine.frames import (
     LoadFailed,
     Loading,
     Measured,
+    News,
     Prefill,
     Quit,
     Ready,
     Saved,
 )
 from edged.engine.lifecycle import Lifecycle, State, Trigger
-from edged.engine.work import News, Work
+from edged.engine.work import Work
 from edged.errors import FrameError
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from edged.errors import FrameError
 
 if TYPE_CHECKING:
     from edged.engine.events import During
-
-News = Prefill | Delta | Done | Failed | Learned | Saved | Measured
+    from edged.engine.frames import News
 
 
 class Run(msgspec.Struct, eq=False):

@@ -7,7 +7,6 @@ message, honours cancel, max_tokens, priority and pace, and counts one token per
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import resource
 import signal
@@ -15,7 +14,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -26,7 +25,10 @@ from edged.engine import codec, frames
 from edged.engine.worker import guard
 from edged.engine.worker.cadence import Cadence
 from edged.engine.worker.channel import BEAT_S, Channel
+from edged.engine.worker.output import Output
+from edged.engine.worker.reading import due_at
 from edged.engine.worker.tally import Tally
+from tests.engine.fake_answers import obedient, scores
 from tests.engine.fake_errands import Errands, Stopwatch
 from tests.engine.fake_script import Fault, Script
 
@@ -42,6 +44,10 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
     """The run was cancelled."""
 
 
+class Overdue(Exception):  # noqa: N818 - likewise
+    """The run has no more time."""
+
+
 class Run:
     """One request; each `next` of `steps` is a turn of it."""
 
@@ -52,6 +58,8 @@ class Run:
         self.words = self.prompt.split()
         self.cancelled = False
         self.began = time.monotonic()
+        self.ends_at = due_at(request, self.began)
+        self.output: Output | None = None
         self.decoding = False
         self.cadence = Cadence()
         self.steps: Iterator[None] = iter(())
@@ -87,8 +95,10 @@ class FakeEngine:
 
     def _turn(self) -> list[Run]:
         """Those that compute, the urgent first, and those that are to end."""
-        order = sorted(self._runs.values(), key=lambda run: run.request.priority)
-        return [run for n, run in enumerate(order) if n < self._streams or run.cancelled]
+        now = time.monotonic()
+        order = sorted(self._runs.values(), key=lambda run: (run.request.priority, run.ends_at))
+        ending = {run.key for run in order if run.cancelled or run.ends_at <= now}
+        return [run for n, run in enumerate(order) if n < self._streams or run.key in ending]
 
     def _look(self, timeout_s: float | None) -> None:
         for frame in self._channel.receive(timeout_s):
@@ -164,6 +174,8 @@ class FakeEngine:
             return
         words = self._answer_words(run.request, run.prompt)
         cached = self._errands.cached(run.words)
+        if run.request.within_s is not None and not self._plan(run, cached):
+            return
         counted = 0
         read = run.began
         try:
@@ -175,18 +187,22 @@ class FakeEngine:
                 self._fault("decode", counted, run.prompt)
                 yield from self._rest(run)
                 self._decode(run)
-                self._channel.send(frames.Delta(key=run.key, text=word, tokens=1))
+                self._tell(run, word)
                 yield
             counted = len(words)
             self._fault("decode", counted, run.prompt)
-            reason: Literal["stop", "length", "cancelled"] = (
+            reason: Literal["stop", "length", "deadline", "cancelled"] = (
                 "length" if counted >= run.request.max_tokens else "stop"
             )
         except Cancelled:
             reason = "cancelled"
+        except Overdue:
+            reason = "deadline"
         except RuntimeError as error:
             self._fail(run.key, "decode", str(error))
             return
+        if run.output is not None:
+            run.output.close(cut=reason == "deadline")
         self._channel.send(
             frames.Done(
                 key=run.key,
@@ -197,9 +213,32 @@ class FakeEngine:
                 prompt_ms=(read - run.began) * 1e3,
                 predicted_ms=(time.monotonic() - read) * 1e3,
                 ttft_ms=(read - run.began) * 1e3 + self._script.ms_per_token,
-                scores=scores(run) if reason == "stop" else (),
+                scores=scores(run.request.choices, run.prompt) if reason == "stop" else (),
             )
         )
+
+    def _plan(self, run: Run, cached: int) -> bool:
+        """Whether it can be in time; says what fits, or that nothing does."""
+        total = len(run.words)
+        left_s = run.ends_at - time.monotonic()
+        need_s = self._script.prefill_ms / 1e3 * (total - cached) / max(total, 1)
+        if need_s > left_s:
+            message = f"reading takes {need_s:.1f} s, {left_s:.1f} s are left"
+            self._fail(run.key, "too_late", message)
+            return False
+        fits = 1 + int((left_s - need_s) / max(self._script.ms_per_token / 1e3, 1e-6))
+        planned = min(fits, run.request.max_tokens)
+        self._channel.send(frames.Prefill(key=run.key, done=cached, total=total, planned=planned))
+        run.output = Output(self._channel, run.key, ())
+        if run.request.schema is None:
+            run.output.hold()
+        return True
+
+    def _tell(self, run: Run, word: str) -> None:
+        if run.output is None:
+            self._channel.send(frames.Delta(key=run.key, text=word, tokens=1))
+        else:
+            run.output.add(word.encode(), time.monotonic())
 
     def _rest(self, run: Run) -> Iterator[None]:
         """Until the next token is due; the others have their turns meanwhile."""
@@ -259,10 +298,14 @@ class FakeEngine:
     def _sleep(self, seconds: float, run: Run | None = None) -> None:
         """Sleep in slices, attending to frames and beating like the real one."""
         until = time.monotonic() + seconds
+        if run is not None:
+            until = min(until, run.ends_at)
         while True:
             self._look(max(0.0, min(until - time.monotonic(), BEAT_S)))
             if run is not None and run.cancelled:
                 raise Cancelled
+            if run is not None and time.monotonic() >= run.ends_at:
+                raise Overdue
             if time.monotonic() >= until:
                 return
             if time.monotonic() - self._channel.sent_at >= BEAT_S:
@@ -312,36 +355,6 @@ class FakeEngine:
         self._sock.sendall(lies[kind])
         if kind == "half":
             os._exit(0)
-
-
-def scores(run: Run) -> tuple[float, ...]:
-    """Of each choice: those that the prompt names are likelier, and the first ones of them most."""
-    return tuple(
-        -1.0 - place - 10.0 * (choice not in run.prompt)
-        for place, choice in enumerate(run.request.choices)
-    )
-
-
-def obedient(schema: str) -> str:
-    """The plainest answer that obeys a plain schema."""
-    return json.dumps(plainest(json.loads(schema)))
-
-
-def plainest(schema: dict[str, Any]) -> Any:
-    """A value that obeys a schema without a pattern."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "anyOf" in schema:
-        return plainest(schema["anyOf"][0])
-    match schema["type"]:
-        case "object":
-            return {name: plainest(it) for name, it in schema["properties"].items()}
-        case "array":
-            return [plainest(schema["items"])] * schema.get("minItems", 0)
-        case "string":
-            return "x" * schema.get("minLength", 0)
-        case kind:
-            return {"boolean": False, "null": None}.get(kind, 0)
 
 
 def die(number: signal.Signals) -> None:

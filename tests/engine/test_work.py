@@ -12,7 +12,7 @@ from edged.engine.work import Work
 from edged.errors import FrameError
 
 if TYPE_CHECKING:
-    from edged.engine.work import News
+    from edged.engine.frames import News
 
 ERRAND = "prefix/butler"
 

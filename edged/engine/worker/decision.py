@@ -73,6 +73,11 @@ class Decision(Run):
         """Whether the prompt is read and some options are not."""
         return self.begun and not self.reading and self.finish is None
 
+    @property
+    def work(self) -> int:
+        """As in `Run`; while the prompt is read, all options too."""
+        return len(self.prompt) + (self.options.size if self.reading else 0)
+
     def take(self) -> None:
         """The prompt is read but for its last token: nothing to be taken yet."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from edged.engine.frames import Failed, Generate, Pace
@@ -14,6 +15,7 @@ from edged.engine.worker.errands import Errands
 from edged.engine.worker.maker import Maker
 from edged.engine.worker.prefixes import Prefixes
 from edged.engine.worker.prompt import PromptError
+from edged.engine.worker.punctual import TOO_LATE, Punctual
 from edged.engine.worker.runs import Arrival, Runs
 from edged.engine.worker.sequence import Sequence
 from edged.engine.worker.stepper import NoRoomError, Stepper
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from edged.engine.worker.channel import Channel
     from edged.engine.worker.crew import Crew
+    from edged.engine.worker.forecast import Forecast
     from edged.engine.worker.model import Model
     from edged.engine.worker.pacing import Pacing
     from edged.engine.worker.prompt import Prompter
@@ -43,12 +46,15 @@ class Desk:
         side: Where descriptors come from.
         prompter: Turns messages into tokens.
         pacing: Sizes steps.
+        forecast: Tells how long they will take.
         crew: The threads.
         streams: Runs side by side.
         abort: Asked inside steps that only read prompts.
 
     Attributes:
         decoded: Tokens that the last step decoded; 0 if it read as well, or was none.
+        read: Prompt tokens that it read; 0 if it decoded as well, or was none.
+        forecast: Is to be told what steps take.
     """
 
     def __init__(  # noqa: PLR0913 - the worker's composition root
@@ -60,6 +66,7 @@ class Desk:
         side: socket.socket,
         prompter: Prompter,
         pacing: Pacing,
+        forecast: Forecast,
         crew: Crew,
         streams: int,
         abort: Any,
@@ -78,7 +85,9 @@ class Desk:
         self._stepper = Stepper(context, self._prefixes, pacing, abort)
         self._reading: list[Reading] = []
         self._cadence = Cadence()
-        self.decoded = 0
+        self.decoded = self.read = 0
+        self.forecast = forecast
+        self._punctual = Punctual(forecast, self._cadence)
         self._stopwatch = Stopwatch(
             context=context,
             prefixes=self._prefixes,
@@ -106,13 +115,15 @@ class Desk:
     @property
     def changed(self) -> bool:
         """Whether somebody waits to be looked at: a newcomer, or one who is to end."""
-        return bool(self.runs.arrived) or any(run.finish or run.cancelled for run in self.runs)
+        late = self.runs.next_end <= time.monotonic()
+        ending = late or any(run.finish or run.cancelled for run in self.runs)
+        return ending or bool(self.runs.arrived)
 
     @property
     def interrupted(self) -> bool:
         """Whether the present step is to be given up."""
         timing = self._stopwatch.running and bool(self.runs.arrived)
-        return timing or self.runs.interrupts(self._reading)
+        return timing or self.runs.interrupts(self._reading, time.monotonic())
 
     def arrive(self, request: Generate) -> bool:
         """Take a request; False if there may be no more, or one of its key runs."""
@@ -149,6 +160,7 @@ class Desk:
         room = self._context.batch.capacity - self._context.slots
         self._pacing.limit = min(pace.prefill_chunk, room)
         self._cadence.set(pace.decode_tps)
+        self.forecast.set_pace(pace.idle_share, pace.decode_tps)
 
     def flush(self) -> None:
         """Send what text there is."""
@@ -161,7 +173,7 @@ class Desk:
             self._admit(self.runs.arrived.pop(0))
         self.errands.perform()
         self._end_finished()
-        self.decoded = 0
+        self.decoded = self.read = 0
         active = self.runs.active
         if active:
             self._stopwatch.interrupt()
@@ -184,6 +196,19 @@ class Desk:
             return
         known = self._prefixes.known(run.prompt)
         self.runs.add(run, known, partial=self._context.memory.partial)
+        if run.ends_at != inf:
+            self._plan(run, known)
+
+    def _plan(self, run: Run, known: int) -> None:
+        """Tell what fits, or that nothing does."""
+        known = max(known, run.follows)
+        refusal = self._punctual.plan(run, known, time.monotonic())
+        if refusal is None:
+            run.tell(known)
+            return
+        self.runs.remove(run)
+        run.close()
+        self._fail(run.key, TOO_LATE, refusal)
 
     def _step(self, active: list[Run]) -> bool:
         now = time.monotonic()
@@ -215,6 +240,8 @@ class Desk:
         self._reading = [run for run in begun if run.reading]
         if not decoders and not self._reading:
             return False
+        readers = self._reading
+        before = sum(run.position for run in readers)
         try:
             read = self._stepper.step(decoders, self._reading, len(decoding))
         except NoRoomError:
@@ -227,6 +254,8 @@ class Desk:
             return True
         finally:
             self._reading = []
+        if not decoders:
+            self.read = sum(run.position for run in readers) - before
         self._enter(decoders, now, alone=not read)
         self._tell_read([run for run in begun if run in read], first=not decoding)
         return True
@@ -269,6 +298,7 @@ class Desk:
         self._fail(run.key, "decode_failed", message)
 
     def _end_finished(self) -> None:
+        self._punctual.enforce(self.runs, time.monotonic())
         for run in [run for run in self.runs if run.finish or run.cancelled]:
             self.runs.remove(run)
             self._close(run)

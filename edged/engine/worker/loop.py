@@ -114,6 +114,7 @@ class Worker:
             self._tally.computed(now, desk.cores, desk.decoded)
             self._tell_effort(desk, now)
             busy_s = now - began - self._rested_s
+            desk.forecast.observe(busy_s, desk.read, desk.decoded)
             rest_s = max(rest_s, busy_s * self._idle_ratio - self._rested_s)
         if rest_s > 0.0:
             self._rest(desk, rest_s)
@@ -223,7 +224,7 @@ class Worker:
             left = until - time.monotonic()
             if left <= 0.0:
                 return
-            self._attend(min(left, BEAT_S))
+            self._attend(min(left, BEAT_S, max(0.0, desk.runs.next_end - time.monotonic())))
             now = time.monotonic()
             self._tell_effort(desk, now)
             self._beat(now)

@@ -10,6 +10,7 @@ from edged.engine.worker import warmup
 from edged.engine.worker.context import Context
 from edged.engine.worker.crew import Crew
 from edged.engine.worker.desk import Desk
+from edged.engine.worker.forecast import Forecast
 from edged.engine.worker.library import backend
 from edged.engine.worker.model import Model
 from edged.engine.worker.native import llama
@@ -59,6 +60,7 @@ def open_desk(
         side=side,
         prompter=prompter,
         pacing=pacing,
+        forecast=Forecast(measured.read_s, 1.0 / measured.rates[0]),
         crew=Crew(context, load.threads, load.threads_batch, Schedstat()),
         streams=streams,
         abort=abort,

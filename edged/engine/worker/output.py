@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from edged.engine.frames import Beat, Delta
 from edged.engine.worker.channel import BEAT_S, Channel
-from edged.engine.worker.text import TextStream
+from edged.engine.worker.sentences import Tail
+from edged.engine.worker.text import REPLACEMENT, TextStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ class Output:
         self._channel = channel
         self._key = key
         self._stream = TextStream(stop)
+        self._tail: Tail | None = None
         self._text: list[str] = []
         self._tokens = 0
         self._flushed_at = 0.0
@@ -38,10 +40,13 @@ class Output:
         """Take one token's bytes; True once a stop string is complete."""
         text = self._stream.feed(piece)
         self._tokens += 1
+        if self._tail is not None:
+            text = self._tail.feed(text)
         if text:
             self._text.append(text)
         if now - self._flushed_at >= FLUSH_S:
-            if self._text:
+            # Those that are held back are counted all the same.
+            if self._text or self._tail is not None:
                 self._flush(now)
             elif now - self._channel.sent_at >= BEAT_S:
                 self._channel.send(Beat())
@@ -52,9 +57,23 @@ class Output:
         if self._text:
             self._flush(time.monotonic())
 
-    def close(self) -> None:
-        """Send the rest, also what may have become a stop string."""
+    def hold(self) -> None:
+        """Let only whole sentences leave from now on, because the text may be cut."""
+        if self._tail is None:
+            self._tail = Tail()
+
+    def close(self, *, cut: bool = False) -> None:
+        """Send the rest, also what may have become a stop string.
+
+        Args:
+            cut: More was to come: the text ends with a sentence if it was held back, and never
+                with a part of a character.
+        """
         rest = self._stream.close()
+        if cut:
+            rest = rest.rstrip(REPLACEMENT)
+        if self._tail is not None:
+            rest = self._tail.close(rest, cut=cut)
         if rest:
             self._text.append(rest)
         if self._tokens or self._text:

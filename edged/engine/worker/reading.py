@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import inf
 from typing import TYPE_CHECKING
 
 from edged.engine.worker.radix import common
@@ -10,6 +11,7 @@ from edged.engine.worker.radix import common
 if TYPE_CHECKING:
     from collections.abc import Sequence as Tokens
 
+    from edged.engine.frames import Generate
     from edged.engine.worker.batch import Batch
     from edged.engine.worker.model import Model
     from edged.engine.worker.prefixes import Prefixes
@@ -39,6 +41,7 @@ class Reading:
         began_at: When it took its sequence, in monotonic seconds.
         cancelled: Somebody asked for its end.
         row: Its row with logits in the present step.
+        ends_at: When it must have ended, in monotonic seconds; inf: some time.
     """
 
     def __init__(
@@ -53,10 +56,21 @@ class Reading:
         self.began_at = 0.0
         self.cancelled = False
         self.row = 0
+        self.ends_at = inf
         self._stops = list(stops)
         self._end = len(prompt) - held
         self._leader: Reading | None = None
         self._target = 0
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """A lower one goes first: by priority, then who must end sooner."""
+        return self.priority, self.ends_at
+
+    @property
+    def follows(self) -> int:
+        """Tokens that it will take over from another who reads them."""
+        return self._target
 
     @property
     def begun(self) -> bool:
@@ -139,6 +153,11 @@ class Reading:
             f"{self.cached} of {len(self.prompt)} prompt tokens are cached; "
             f"then comes {new!r} where {old!r} was\n"
         )
+
+
+def due_at(request: Generate, received_at: float) -> float:
+    """When a request must have ended, in monotonic seconds."""
+    return inf if request.within_s is None else received_at + request.within_s
 
 
 def leader_of(

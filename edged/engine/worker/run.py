@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal
 
 from edged.engine.frames import Done, Prefill
-from edged.engine.worker.reading import Reading
+from edged.engine.worker.reading import Reading, due_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence as Tokens
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edged.engine.frames import Generate
     from edged.engine.worker.channel import Channel
 
-Finish = Literal["stop", "length", "cancelled"]
+Finish = Literal["stop", "length", "deadline", "cancelled"]
 # Small chunks of a small model would flood the daemon with progress.
 _PREFILL_FRAME_S = 0.1
 
@@ -33,6 +33,7 @@ class Run(Reading, ABC):
 
     Attributes:
         finish: How it ended; None while it goes on.
+        planned: Tokens of the answer that fit at most, if it must end in time.
     """
 
     def __init__(  # noqa: PLR0913 - what a run needs
@@ -47,6 +48,8 @@ class Run(Reading, ABC):
     ) -> None:
         super().__init__(request.key, prompt, request.priority, stops, held)
         self.finish: Finish | None = None
+        self.planned: int | None = None
+        self.ends_at = due_at(request, received_at)
         self._channel = channel
         self._received_at = received_at
         self._read_at: float | None = None
@@ -59,11 +62,26 @@ class Run(Reading, ABC):
         """Say how far the prompt is read; once it is whole, take what its last logits say."""
         if now - self._told_at >= _PREFILL_FRAME_S or not self.reading:
             self._told_at = now
-            total = len(self.prompt)
-            self._channel.send(Prefill(key=self.key, done=self.position, total=total))
+            self.tell(self.position)
         if not self.reading:
             self._read_at = self._last_at = now
             self.take()
+
+    def tell(self, done: int) -> None:
+        """Say that so many tokens of the prompt are read."""
+        total = len(self.prompt)
+        self._channel.send(Prefill(key=self.key, done=done, total=total, planned=self.planned))
+
+    @property
+    def work(self) -> int:
+        """Tokens to be read before there is anything of an answer."""
+        return len(self.prompt)
+
+    def plan(self, tokens: int) -> None:
+        """So many tokens of an answer fit."""
+
+    def hold(self) -> None:
+        """From now on it may be cut at any token."""
 
     @abstractmethod
     def take(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import insort
+from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from edged.engine.worker.reading import Reading, leader_of
+from edged.engine.worker.reading import Reading, due_at, leader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +22,14 @@ class Arrival(NamedTuple):
     request: Generate
     at: float
 
+    @property
+    def rank(self) -> tuple[int, float]:
+        """As that of the run it becomes."""
+        return self.request.priority, due_at(self.request, self.at)
+
 
 class Runs:
-    """At most `slots` runs, those with the lowest priority number first, then the oldest.
+    """At most `slots` runs: the lowest priority number first, then who must end sooner, the oldest.
 
     Args:
         streams: How many compute side by side.
@@ -69,11 +75,16 @@ class Runs:
             run.follow(*leader)
         run.cancelled = run.key in self._cancelled
         self._cancelled.discard(run.key)
-        insort(self._runs, run, key=attrgetter("priority"))
+        insort(self._runs, run, key=attrgetter("rank"))
 
     def remove(self, run: Run) -> None:
         """It is over."""
         self._runs.remove(run)
+
+    @property
+    def next_end(self) -> float:
+        """When the first of them must have ended, in monotonic seconds; inf: none must."""
+        return min((run.ends_at for run in self._runs), default=inf)
 
     def cancel(self, key: str) -> None:
         """End that run before its next step; other keys are ignored."""
@@ -83,11 +94,11 @@ class Runs:
         if any(arrival.request.key == key for arrival in self.arrived):
             self._cancelled.add(key)
 
-    def interrupts(self, step: list[Reading]) -> bool:
+    def interrupts(self, step: list[Reading], now: float) -> bool:
         """Whether a step that only reads prompts is to be given up for something better."""
         if not step:
             return False
-        if any(reader.cancelled for reader in step):
+        if any(reader.cancelled or reader.ends_at <= now for reader in step):
             return True
-        lowest = min(reader.priority for reader in step)
-        return any(arrival.request.priority < lowest for arrival in self.arrived)
+        first = min(reader.rank for reader in step)
+        return any(arrival.rank < first for arrival in self.arrived)

@@ -53,6 +53,7 @@ class Sequence(Run):
         self._limit = min(request.max_tokens, context.n_ctx - len(prompt))
         self._sampler = sampler
         self._output = Output(channel, request.key, request.stop)
+        self._cuttable = request.schema is None
 
     def take(self) -> None:
         """Sample one token from the logits of this step and pass its text on."""
@@ -71,6 +72,15 @@ class Sequence(Run):
         elif self._count >= self._limit:
             self.finish = "length"
 
+    def plan(self, tokens: int) -> None:
+        """As in `Run`."""
+        self.planned = min(tokens, self._limit)
+
+    def hold(self) -> None:
+        """Whole sentences alone from now on; JSON has none."""
+        if self._cuttable:
+            self._output.hold()
+
     def flush(self) -> None:
         """Send what text there is: the next token will take a while."""
         self._output.flush()
@@ -81,5 +91,5 @@ class Sequence(Run):
 
     def done(self, finish: Finish) -> Done:
         """Send the rest of the text and sum up."""
-        self._output.close()
+        self._output.close(cut=finish == "deadline")
         return super().done(finish)

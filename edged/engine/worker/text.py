@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# What stands for bytes that are no character.
+REPLACEMENT = "\ufffd"
+
+
 class TextStream:
     """Decodes UTF-8 as it comes and stops at a stop string.
 

@@ -93,6 +93,39 @@ def test_a_stop_string(ends: tuple[Channel, socket.socket]) -> None:
     assert sent(sock) == [delta("a", 1), delta("", 1)]
 
 
+def test_what_may_be_cut_leaves_in_sentences(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    pieces = (b"It is", b" warm", b".", b" The", b" door is")
+    for number, piece in enumerate(pieces):
+        out.add(piece, 100.0 + number)
+        out.hold()
+    texts = ["It is", "", "", " warm.", ""]
+    assert sent(sock) == [delta(text, 1) for text in texts]
+    out.close(cut=True)
+    assert sent(sock) == []
+
+
+def test_what_ends_by_itself_loses_nothing(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    out.hold()
+    out.add(b"It is ", 100.0)
+    out.close()
+    assert sent(sock) == [delta("", 1), delta("It is ", 0)]
+
+
+@pytest.mark.parametrize(("cut", "text"), [(True, "4 "), (False, "4 \ufffd")])
+def test_a_cut_text_does_not_end_in_half_a_character(
+    ends: tuple[Channel, socket.socket], text: str, *, cut: bool
+) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    out.add("4 €".encode()[:-1], 100.0)
+    out.close(cut=cut)
+    assert "".join(f.text for f in sent(sock) if isinstance(f, Delta)) == text
+
+
 def test_nothing_makes_no_frame(ends: tuple[Channel, socket.socket]) -> None:
     channel, sock = ends
     Output(channel, "k", ()).close()

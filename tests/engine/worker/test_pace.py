@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edged.engine.frames import Beat, Cancel, Delta, Done, Effort, Pace, Prefill
-from edged.engine.worker import desk, loop, output, sequence, stepper
+from edged.engine.worker import channel, desk, loop, output, sequence, stepper
 from edged.engine.worker.native import llama
 from tests.engine.harness import POCKET, load, prompt
 from tests.engine.worker.rig import Rig, done
@@ -38,8 +38,9 @@ class Timed(Rig):
         self.step_s = STEP_S
         self.at: dict[float, list[ToChild]] = {}
         time = SimpleNamespace(monotonic=lambda: self.now, sleep=self.sleep)
-        for module in (desk, loop, output, sequence, stepper):
+        for module in (channel, desk, loop, output, sequence, stepper):
             monkeypatch.setattr(module, "time", time)
+        self.channel.sent_at = self.now
         monkeypatch.setattr(llama, "llama_vocab_is_eog", lambda *_: False)
         self.open(load(prefill_chunk=16, streams=streams))
         self._attend = self.worker._attend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from edged.engine.worker.reading import MIN_FOLLOW, NOWHERE, Reading, leader_of
@@ -30,6 +31,19 @@ def test_the_urgent_go_first_and_then_the_oldest() -> None:
     assert [one.key for one in table.active] == ["a", "b", "low"]
 
 
+def hurried(key: str, ends_at: float, priority: int = 1) -> Any:
+    reading = run(key, priority=priority)
+    reading.ends_at = ends_at
+    return reading
+
+
+def test_of_equal_priority_who_must_end_sooner_goes_first() -> None:
+    table = runs(run("a"), hurried("late", 90.0), run("now", priority=0), hurried("soon", 50.0))
+    assert [one.key for one in table] == ["now", "soon", "late", "a"]
+    assert table.next_end == 50.0
+    assert runs(run("a")).next_end == inf
+
+
 def test_places() -> None:
     table = runs(run("a"), run("b"))
     before = table.full
@@ -55,15 +69,22 @@ def test_a_cancel_finds_runs_and_newcomers_and_nobody_else() -> None:
 def test_what_interrupts_a_step() -> None:
     reading = run("a")
     table = runs(reading)
-    assert not table.interrupts([reading])
+    assert not table.interrupts([reading], 0.0)
     table.arrived.append(Arrival(prompt(key="b", priority=1), 0.0))
-    assert not table.interrupts([reading]), "of equal rank: it waits for the step's end"
+    assert not table.interrupts([reading], 0.0), "of equal rank: it waits for the step's end"
     table.arrived.append(Arrival(prompt(key="c", priority=0), 0.0))
-    assert table.interrupts([reading])
-    assert not table.interrupts([]), "a step that decodes is short"
+    assert table.interrupts([reading], 0.0)
+    assert not table.interrupts([], 0.0), "a step that decodes is short"
     table.arrived.clear()
+    table.arrived.append(Arrival(prompt(key="d", within_s=5.0), 0.0))
+    assert table.interrupts([reading], 0.0), "it must end sooner"
+    reading.ends_at = 4.0
+    assert not table.interrupts([reading], 3.9)
+    assert table.interrupts([reading], 4.0), "it must end now"
+    table.arrived.clear()
+    reading.ends_at = inf
     reading.cancelled = True
-    assert table.interrupts([reading])
+    assert table.interrupts([reading], 0.0)
 
 
 def test_a_newcomer_follows_who_reads_the_same() -> None:
