@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
+from edged import personarules
 from edged.settings import TlsConfig
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
         EngineConfig,
         MqttConfig,
         PanelConfig,
-        PersonaConfig,
         ServingConfig,
         ThermalConfig,
     )
@@ -26,7 +26,6 @@ MAX_PREFIX_LEVELS = 7  # a reply topic has at most 8
 FLEET_NODE = "any"  # edged/any/request is the whole fleet's topic
 
 _NODE = re.compile(r"[a-z0-9_-]{1,32}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")  # name, IPv4, or IPv6 with a zone
 # scheme, host, port and folders; a user, a query or a fragment has no place in an endpoint
 _ENDPOINT = re.compile(r"https?://[A-Za-z0-9._:%\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
@@ -54,7 +53,7 @@ def rules(config: Config) -> Iterator[Broken]:
     yield from _serving(config.serving)
     yield from _panel(config.panel)
     yield from _thermal(config.thermal)
-    yield from _personas(config.personas)
+    yield from personarules.rules(config)
 
 
 def _node(node: str) -> Iterator[Broken]:
@@ -206,28 +205,3 @@ def _thermal(thermal: ThermalConfig) -> Iterator[Broken]:
     if thermal.hot_c >= thermal.critical_c:
         message = f"is {thermal.critical_c:g}, not above hot_c {thermal.hot_c:g}"
         yield (critical, hot), message
-
-
-def _personas(personas: tuple[PersonaConfig, ...]) -> Iterator[Broken]:
-    places: dict[str, int] = {}
-    for index, persona in enumerate(personas):
-        where = f"personas[{index}]"
-        keys = (f"{where}.name", where)
-        first = places.setdefault(persona.name, index)
-        if not _NODE.fullmatch(persona.name):
-            yield keys, "must be 1 to 32 of the characters a-z 0-9 _ -"
-        elif first != index:
-            yield keys, f"is the name of item {first} too"
-        yield from _prose(where, "system", persona.system)
-        for number, turn in enumerate(persona.turns):
-            place = f"{where}.turns[{number}]"
-            for key in ("user", "assistant"):
-                yield from _prose(place, key, getattr(turn, key), where)
-
-
-def _prose(where: str, key: str, text: str, *above: str) -> Iterator[Broken]:
-    keys = (f"{where}.{key}", where, *above)
-    if not text or text.isspace():
-        yield keys, "must hold some text"
-    elif _SURROGATE.search(text):
-        yield keys, "must hold no half of a surrogate pair"

@@ -91,6 +91,7 @@ KINDS: Mapping[str, Kind] = {
         "allow it or set discovery.mode to off",
         _BROKER,
     ),
+    "field_too_large": Kind(Severity.WARNING, "A field of a persona is not read: {detail}"),
     "outbox_full": Kind(Severity.WARNING, "Replies wait for the broker: {detail}", _BROKER, BLIP_S),
     "model_missing": Kind(Severity.ERROR, "The model file is not there: {detail}"),
     "model_bad": Kind(Severity.ERROR, "The model file cannot be used: {detail}"),

@@ -262,18 +262,43 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     assistant: Prose = ""
 
 
+class FieldConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a topic said last, as a word in a persona's text; `name` and `topic` must be given.
+
+    Attributes:
+        name: `[a-z0-9_-]{1,32}`, unique in its persona; `{{ name }}` stands for it.
+        topic: One topic, no filter; several fields may share it.
+        path: Keys with dots between, to the value in a JSON payload; None takes the payload.
+        default: What is said without a value, at most 256 characters.
+        unit: Said behind a value, at most 16 characters.
+        max_chars: Longer values are cut, 1 to 2000.
+        max_age_s: Seconds, up to a week, for which a value is good; None: until there is another.
+    """
+
+    name: Text = ""
+    topic: Text = ""
+    path: Text | None = None
+    default: Annotated[str, Meta(max_length=256)] = "unknown"
+    unit: Annotated[str, Meta(max_length=16)] = ""
+    max_chars: Annotated[int, Meta(ge=1, le=2000)] = 200
+    max_age_s: Annotated[float, Meta(ge=1, le=604_800)] | None = None
+
+
 class PersonaConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A beginning of prompts that is read once and kept; `name` and `system` must be given.
 
     Attributes:
         name: `[a-z0-9_-]{1,32}`, unique.
-        system: The system prompt, 1 to 32768 characters.
+        system: The system prompt, 1 to 32768 characters; from the first line with a `{{ name }}`
+            on it is filled in and put last, before what is asked.
         turns: Exchanges that follow it, at most 32.
+        fields: What can be filled in, at most 32.
     """
 
     name: Text = ""
     system: Prose = ""
     turns: Annotated[tuple[TurnConfig, ...], Meta(max_length=32)] = ()
+    fields: Annotated[tuple[FieldConfig, ...], Meta(max_length=32)] = ()
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

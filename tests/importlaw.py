@@ -32,6 +32,7 @@ COMMON = (
     "edged.sections",
     "edged.yamltree",
     "edged.partfile",
+    "edged.personatext",
 )
 # what one file may import of edged; the first pattern that fits decides
 ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -43,7 +44,9 @@ ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("edged/health.py", ()),
     ("edged/__init__.py", ()),
     ("edged/__main__.py", ("edged.cli",)),
-    ("edged/configrules.py", ("edged.settings",)),
+    ("edged/personatext.py", ()),
+    ("edged/personarules.py", ("edged.personatext", "edged.settings")),
+    ("edged/configrules.py", ("edged.personarules", "edged.settings")),
     ("edged/configrenames.py", ("edged.sections", "edged.yamltree")),
     ("edged/sections.py", ("edged.yamltree",)),
     (
@@ -93,6 +96,8 @@ PURE = (
     "edged/configrules.py",
     "edged/errors.py",
     "edged/health.py",
+    "edged/personarules.py",
+    "edged/personatext.py",
     "edged/sections.py",
     "edged/settings.py",
     "edged/yamltree.py",

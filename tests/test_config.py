@@ -405,10 +405,12 @@ def test_each_persona_has_a_line_of_its_own() -> None:
 
 
 def test_the_packaged_example_of_a_persona_is_one() -> None:
-    lines = PACKAGED.read_text().partition("# Personas:")[2].splitlines()
+    _, key, rest = PACKAGED.read_text().partition("#   personas:")
+    lines = (key + rest).splitlines()
     config = good("\n".join(line[4:] for line in lines if line.startswith("#   ")))
     assert [persona.name for persona in config.personas] == ["butler"]
     assert config.personas[0].turns
+    assert [field.name for field in config.personas[0].fields] == ["outside", "door"]
 
 
 def test_no_personas_may_be_said_in_three_ways() -> None:

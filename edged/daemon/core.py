@@ -14,6 +14,7 @@ import edged
 from edged.daemon import making, report
 from edged.daemon.changing import Changer
 from edged.daemon.door import BATCH, Door
+from edged.daemon.facts import FactKeeper
 from edged.daemon.fleet import Fleet
 from edged.daemon.handling import Handling
 from edged.daemon.headroom import headroom
@@ -32,7 +33,6 @@ from edged.daemon.survey import selection
 from edged.errors import ModelError, StorageError
 from edged.health import Health
 from edged.mqtt.session import Session
-from edged.mqtt.topics import Topics
 from edged.serving import events
 from edged.serving.dispatcher import Dispatcher
 from edged.serving.ledger import Ledger
@@ -99,10 +99,9 @@ class Daemon:
         self._health = Health()
         self._meter = Meter()
         self._notes = Notes(journal, self._meter, self._health, self._sense)
-        house = None if config.discovery.mode == "off" else config.discovery.prefix
-        prefixes, fleet = config.mqtt.reply_prefixes, config.fleet.enabled
-        self._topics = Topics(config.node, prefixes, fleet=fleet, house=house)
-        self._offer = Door(self._inbox, self._topics, self._notes).offer
+        self._topics = making.topics(config)
+        self._facts = FactKeeper(config.personas, clock, self._notes)
+        self._offer = Door(self._inbox, self._topics, self._notes, self._facts).offer
         self._dispatcher = Dispatcher(making.serving_settings(config))
         self._rows = Rows(Ledger(state_dir / LEDGER_FILE, clock), journal)
         self._ledger_retry_at = 0.0
@@ -397,4 +396,5 @@ class Daemon:
             notes=self._notes,
             reply_expiry_s=self._config.mqtt.reply_expiry_s,
             used=self._used,
+            told=self._facts.told,
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edged.engine.frames import Delta, Effort, Prefill
-from edged.mqtt.packet import Incoming
+from edged.mqtt.packet import Connected, Incoming
 
 if TYPE_CHECKING:
+    from edged.daemon.facts import FactKeeper
     from edged.daemon.inbox import Inbox
     from edged.daemon.notes import Notes
     from edged.mqtt.topics import Topics
@@ -26,18 +27,26 @@ class Door:
         inbox: Where they go.
         topics: The topic tree.
         notes: For the journal.
+        facts: Takes what is not to wait in the inbox.
     """
 
-    def __init__(self, inbox: Inbox, topics: Topics, notes: Notes) -> None:
+    def __init__(self, inbox: Inbox, topics: Topics, notes: Notes, facts: FactKeeper) -> None:
         self._inbox = inbox
         self._topics = topics
         self._notes = notes
+        self._facts = facts
 
     def offer(self, item: object) -> None:
         """Puts an item into the inbox; called in the event loop."""
         inbox = self._inbox
         message = item if isinstance(item, Incoming) else None
-        request = message is not None and self._asks(message)
+        kind = None if message is None else self._kind(message)
+        if isinstance(item, Connected):
+            self._facts.connected(item)
+        if message is not None and kind == "fact":
+            self._facts.hear(message)
+            return
+        request = kind == "request"
         lossy = isinstance(item, Delta | Prefill | Effort) or (
             request and message is not None and not message.qos
         )
@@ -50,6 +59,6 @@ class Door:
         else:
             inbox.tell(item)
 
-    def _asks(self, message: Incoming) -> bool:
+    def _kind(self, message: Incoming) -> str | None:
         meaning = self._topics.parse(message.topic)
-        return meaning is not None and meaning.kind == "request"
+        return None if meaning is None else meaning.kind

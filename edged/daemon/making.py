@@ -10,6 +10,7 @@ from edged.engine.life import Timeouts
 from edged.engine.statestore import StateStore
 from edged.engine.supervisor import WORKER, Supervisor
 from edged.engine.supervisor import Settings as EngineSettings
+from edged.mqtt.topics import Topics
 from edged.serving.message import Rules
 from edged.serving.request import Message
 from edged.serving.state import Settings
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from edged.clock import Clock
     from edged.daemon.model import Model
     from edged.daemon.notes import Notes
-    from edged.mqtt.topics import Topics
     from edged.serving.dispatcher import Dispatcher
     from edged.settings import Config, PersonaConfig
     from edged.telemetry.meter import Meter
@@ -39,6 +39,17 @@ def serving_settings(config: Config) -> Settings:
         capacity=serving.capacity,
         per_client=serving.client_share,
         duplicate_window_s=serving.duplicate_window_s,
+    )
+
+
+def topics(config: Config) -> Topics:
+    """The topic tree."""
+    return Topics(
+        config.node,
+        config.mqtt.reply_prefixes,
+        fleet=config.fleet.enabled,
+        house=None if config.discovery.mode == "off" else config.discovery.prefix,
+        facts=[field.topic for persona in config.personas for field in persona.fields],
     )
 
 

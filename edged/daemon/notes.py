@@ -14,7 +14,7 @@ from edged.telemetry.meter import Outcome
 from edged.thermal.sensor import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from edged.engine.events import EngineDied, EngineUp
     from edged.engine.orders import GivenUp, Known
@@ -107,6 +107,21 @@ class Notes:
     def retained(self, topic: str) -> None:
         """A retained request or command was passed over."""
         self._journal.write(kinds.RETAINED_IGNORED, Fields(topic=topic))
+
+    def field_too_large(self, topic: str, size: int, most: int, now: float) -> None:
+        """A topic that a field reads has more bytes than are taken."""
+        reason = f"{topic} has {size} bytes, at most {most} are read"
+        self._health.raise_("field_too_large", now, reason)
+        self._journal.write(kinds.FIELD_IGNORED, Fields(topic=topic, reason=reason))
+
+    def fields_fit(self) -> None:
+        """No topic that a field reads is too large any more."""
+        self._health.clear("field_too_large")
+
+    def fields_unknown(self, persona: str, names: Iterable[str]) -> None:
+        """Fields of a persona had no value when a request of it began."""
+        reason = f"no value for {', '.join(names)}"
+        self._journal.write(kinds.NOTED, Fields(persona=persona, reason=reason))
 
     def engine_up(self, event: EngineUp, variant: str) -> None:
         """The child answers."""

@@ -41,6 +41,7 @@ class Outbound:
         notes: Journal, meter and health.
         reply_expiry_s: Seconds a broker keeps a reply for an absent client.
         used: Is told what each run begins with, in the words of the child.
+        told: Puts into a request how the house is now.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every room
@@ -54,6 +55,7 @@ class Outbound:
         notes: Notes,
         reply_expiry_s: int,
         used: Callable[[frames.Messages, float], None],
+        told: Callable[[Request, float], Request],
     ) -> None:
         self._commit = commit
         self._dispatcher = dispatcher
@@ -63,6 +65,7 @@ class Outbound:
         self._notes = notes
         self._reply_expiry_s = reply_expiry_s
         self._used = used
+        self._told = told
         self._refusal_at = float("-inf")
         self._doers: dict[type, Callable[[Any, float], None]] = {
             effects.Acknowledge: self._acknowledge,
@@ -108,7 +111,7 @@ class Outbound:
 
     def _submit(self, effect: effects.Submit, now: float) -> None:
         if self._engine is not None:
-            frame = generate(effect.request)
+            frame = generate(self._told(effect.request, now))
             self._engine.submit(frame)
             self._used(frame.messages, now)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from edged import personatext
 from edged.daemon.errand import DiskDone, DiskThread, Job
 from edged.daemon.items import Tick
 from edged.engine import build, frames, orders
@@ -303,8 +304,9 @@ class PrefixKeeper:
 
 def persona_of(config: PersonaConfig) -> Persona:
     """A persona as the child reads it."""
-    # YAML's | leaves a line feed at the end, which no client sends.
-    messages = [Message(role="system", content=config.system.strip())]
+    # What is filled in changes, so it is no part of what is read ahead.
+    lead, _ = personatext.parts(config.system)
+    messages = [Message(role="system", content=lead)]
     for turn in config.turns:
         messages.append(Message(role="user", content=turn.user.strip()))
         messages.append(Message(role="assistant", content=turn.assistant.strip()))

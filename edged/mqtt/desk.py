@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edged.mqtt.connect import WILL_QOS
-from edged.mqtt.packet import Incoming, Outgoing, Refused, Taken
+from edged.mqtt.packet import MAX_FACT_BYTES, Incoming, Outgoing, Refused, Taken
 
 if TYPE_CHECKING:
     import threading
@@ -49,6 +50,9 @@ class Desk(Struct, eq=False):
     def take_in(self, message: Incoming) -> None:
         """Pass a message on; a request with QoS 0 only if the loop and the broker keep up."""
         meaning = self.topics.parse(message.topic)
+        size = len(message.payload)
+        if meaning is not None and meaning.kind == "fact" and size > MAX_FACT_BYTES:
+            message = replace(message, payload=b"", size=size)
         request = meaning is not None and meaning.kind == "request"
         if request and message.qos == 0 and (self.courier.full or self.outbox.congested):
             self.dropped_in += 1

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 # Twice the largest payload that serving accepts, so that its own refusal is the one people read.
 MAX_PACKET_BYTES = 256 * 1024
+# Of a topic of others whose newest message we keep; what a sensor says has a few KiB at most.
+MAX_FACT_BYTES = 16 * 1024
 # The two bytes before a text and the four of an expiry can count no further.
 MAX_TEXT_BYTES = 65_535
 MAX_EXPIRY_S = 2**32 - 1
@@ -24,6 +26,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
         retain: It was kept by the broker, not sent just now.
         expiry_s: Seconds it is still good for; None without a limit.
         user: MQTT 5 user properties in order.
+        size: Bytes that the payload had, where it was too large to be passed on; else None.
     """
 
     topic: str
@@ -38,6 +41,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
     expiry_s: int | None = None
     content_type: str | None = None
     user: tuple[tuple[str, str], ...] = ()
+    size: int | None = None
 
 
 class Outgoing(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Kind = Literal["request", "cancel", "command", "house", "info"]
+Kind = Literal["request", "cancel", "command", "house", "info", "fact"]
 
 NODE = re.compile(r"[a-z0-9_-]{1,32}")
 # What may stand in a topic as it is. Anything else is replaced by its digest, so that an id
@@ -63,6 +63,7 @@ class Topics:
         fleet: Also read requests that any node may answer, while it is in the group.
         house: Home Assistant's discovery prefix, where it also says that it is there; None: we
             take no notice of it.
+        facts: Topics of others whose newest message we keep.
 
     Raises:
         ValueError: `node` is not a node's name.
@@ -75,6 +76,7 @@ class Topics:
         *,
         fleet: bool = False,
         house: str | None = None,
+        facts: Iterable[str] = (),
     ) -> None:
         if not NODE.fullmatch(node) or node == "any":
             message = f"not a node's name: {node!r}"
@@ -97,7 +99,10 @@ class Topics:
         self._house_status = None if house is None else f"{house}/status"
         request = Inbound(kind="request")
         # `request/+` also matches an empty persona.
-        self._exact = {self.request: request, self.request + "/": request}
+        self._facts = dict.fromkeys(facts, Inbound(kind="fact"))
+        # What is retained there is wanted at each connection.
+        self.kept = frozenset({self.info, *self._facts})
+        self._exact = {**self._facts, self.request: request, self.request + "/": request}
         self._exact[self.cancel] = Inbound(kind="cancel")
         self._exact[self.info] = Inbound(kind="info")
         if fleet:
@@ -120,7 +125,8 @@ class Topics:
         told = {self.cancel: 0, f"{self.command}/+": 0, self.info: 0}
         if self._house_status is not None:
             told[self._house_status] = 0
-        return asked | told
+        # These with QoS 0 as well: where they are behind a newer one is on its way.
+        return dict.fromkeys(self._facts, 0) | asked | told
 
     @property
     def group(self) -> str:

@@ -141,11 +141,12 @@ class Wire:
     def subscribe(self, filters: Mapping[str, int]) -> int:
         """Subscribe to filters with their QoS; the packet id under which the `SubAck` will come."""
         # Retained requests are only warned about, so once per session is enough. What is retained
-        # as our info tells at each connection whether another one of our name was here.
+        # as our info tells at each connection whether another one of our name was here, and on
+        # topics of others how things are now.
         once = {"retainHandling": SubscribeOptions.RETAIN_SEND_IF_NEW_SUB}
         always = {"retainHandling": SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE}
-        info = self._topics.info
-        return self._subscribe(filters, lambda name: always if name == info else once)
+        kept = self._topics.kept
+        return self._subscribe(filters, lambda name: always if name in kept else once)
 
     def fetch(self, topic: str) -> int:
         """Subscribe to a topic of ours for its retained message alone; the packet id as above."""

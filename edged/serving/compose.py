@@ -59,6 +59,11 @@ def choices(wire: WireRequest) -> tuple[str, ...]:
     return wire.choices
 
 
+def persona(wire: WireRequest, topic: str | None) -> str | None:
+    """The name of the persona that answers, by the key or the topic."""
+    return topic if wire.persona is None else wire.persona
+
+
 def lead(
     wire: WireRequest, topic: str | None, personas: Mapping[str, tuple[Message, ...]]
 ) -> tuple[Message, ...]:
@@ -69,7 +74,7 @@ def lead(
         topic: The persona that the topic names.
         personas: Those there are.
     """
-    name = topic if wire.persona is None else wire.persona
+    name = persona(wire, topic)
     if name is None:
         return () if wire.system is None else (Message(role="system", content=wire.system),)
     if topic is not None and name != topic:

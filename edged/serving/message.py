@@ -185,6 +185,7 @@ def _request(wire: WireRequest, envelope: Envelope, address: _Address, rules: Ru
         stream=wire.stream is not False,
         reply_to=address.reply_to,
         correlation=address.correlation,
+        persona=compose.persona(wire, envelope.topic_persona),
     )
 
 

@@ -58,6 +58,7 @@ class Request(Struct, frozen=True, kw_only=True):
         stream: Whether deltas are published while it runs.
         reply_to: A topic that `may_reply_to` allowed; None: the default reply topic.
         correlation: MQTT correlation data, echoed verbatim.
+        persona: Whose fields are told before what is asked; None: nobody's.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Request(Struct, frozen=True, kw_only=True):
     stream: bool = True
     reply_to: str | None = None
     correlation: bytes | None = None
+    persona: str | None = None
 
     @property
     def key(self) -> str:

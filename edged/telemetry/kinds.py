@@ -54,6 +54,7 @@ REQUEST_FAILED = Kind("5c5a1736d2194601abe713ffd3aa1d1d", Priority.WARNING, "req
 RETAINED_IGNORED = Kind(
     "0952807562fe4c13bf6f4a8fc6978059", Priority.WARNING, "retained request ignored", _OFTEN
 )
+FIELD_IGNORED = Kind("cbd5a3039994478ba1a2d42979aa7cf2", Priority.WARNING, "field ignored", _OFTEN)
 ENGINE_READY = Kind("18978d966eff423bad9842806d7beeca", Priority.NOTICE, "engine ready")
 ENGINE_DIED = Kind("5f6e7124dbf346039e15eba0a1b9308e", Priority.ERROR, "engine died")
 ENGINE_FATAL = Kind("b5f5c460777141c88c0c93af038b6f90", Priority.ERROR, "engine given up")

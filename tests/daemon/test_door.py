@@ -3,11 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 from edged.daemon.door import BATCH, INBOX, SOFT_INBOX, Door
+from edged.daemon.facts import FactKeeper
 from edged.daemon.inbox import Inbox
 from edged.daemon.notes import Notes
 from edged.engine.frames import Delta
-from edged.mqtt.packet import Incoming
+from edged.mqtt.packet import Connected, Incoming
+from edged.mqtt.topics import Topics
+from edged.serving.facts import REPLAY_S
 from tests.daemon.rooms import Rooms
+from tests.daemon.test_facts import PERSONA, REQUEST
 from tests.daemon.test_pacing import EFFORT
 
 
@@ -18,7 +22,9 @@ class Desk:
         rooms = self.rooms = Rooms()
         self.inbox = Inbox()
         notes = Notes(rooms.journal, rooms.meter, rooms.health, rooms.sense)
-        self.offer = Door(self.inbox, rooms.topics, notes).offer
+        facts = FactKeeper((PERSONA,), rooms.clock, notes)
+        self.told = facts.told
+        self.offer = Door(self.inbox, Topics("n", facts=["home/hall"]), notes, facts).offer
 
     def fill(self, count: int) -> None:
         for number in range(count):
@@ -65,3 +71,17 @@ def test_at_the_last_bound_only_our_own_items_come_in() -> None:
     assert len(desk.inbox) == INBOX
     desk.offer("a tick")
     assert len(desk.inbox) == INBOX + 1
+
+
+def test_what_a_field_reads_is_heard_at_once_and_fills_no_inbox() -> None:
+    desk = Desk()
+    desk.fill(INBOX)
+    fields: dict[str, Any] = {"qos": 0, "retain": True, "dup": False, "mid": 0, "connection": 1}
+    for word in (b"dark", b"lit"):
+        desk.offer(Incoming(topic="home/hall", payload=word, **fields))
+    assert len(desk.inbox) == INBOX
+    assert desk.told(REQUEST, 0.0).messages[-1].content == "The hall is lit.\n\nHow is it?"
+    desk.offer(Connected(connection=2, session_present=True))
+    desk.rooms.clock.advance(REPLAY_S + 1)
+    now = desk.rooms.clock.monotonic()
+    assert desk.told(REQUEST, now).messages[-1].content == "The hall is unknown.\n\nHow is it?"

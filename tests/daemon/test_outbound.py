@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from edged.daemon.notes import Notes
 from edged.daemon.outbound import REFUSAL_NEWS_S, Outbound, generate
@@ -42,6 +43,7 @@ class Desk:
         self.committed: list[list[LedgerOp]] = []
         self.used: list[frames.Messages] = []
         self.broken: str | None = None
+        self.more = 0
         self.outbound = Outbound(
             commit=self.commit,
             dispatcher=self.rooms.dispatcher,
@@ -51,6 +53,7 @@ class Desk:
             notes=Notes(self.rooms.journal, self.rooms.meter, self.rooms.health, self.rooms.sense),
             reply_expiry_s=60,
             used=lambda messages, _: self.used.append(messages),
+            told=lambda request, _: replace(request, max_tokens=request.max_tokens + self.more),
         )
 
     async def commit(self, ops: Sequence[LedgerOp]) -> None:
@@ -85,6 +88,13 @@ def test_a_disk_that_fails_costs_durability_and_not_the_request() -> None:
     assert len(desk.rooms.fake_engine.calls) == 1
     assert desk.rooms.dispatcher.snapshot(1.0).memory_only
     assert desk.rooms.health.active("ledger_lost")
+
+
+def test_the_engine_is_asked_with_what_is_told_last() -> None:
+    desk = Desk()
+    desk.more = 1
+    desk.perform(effects.Submit(request=REQUEST))
+    assert desk.rooms.fake_engine.calls == [("submit", generate(replace(REQUEST, max_tokens=10)))]
 
 
 def test_qos_0_is_not_acknowledged() -> None:
