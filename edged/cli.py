@@ -97,7 +97,7 @@ def _ask(args: argparse.Namespace) -> int:
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     chosen = {
         name: getattr(args, name)
-        for name in ("system", "max_tokens", "temperature", "seed", "priority")
+        for name in ("system", "session", "max_tokens", "temperature", "seed", "priority")
         if getattr(args, name) is not None
     }
     if args.choice:
@@ -196,6 +196,7 @@ def _client_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     ask = verbs.add_parser("ask", help="ask a running edged one prompt over MQTT")
     ask.add_argument("prompt", help="the prompt; - reads it from standard input")
     ask.add_argument("--system", help="a system prompt")
+    ask.add_argument("--session", metavar="ID", help="go on with the conversation of this name")
     ask.add_argument("--max-tokens", type=int, metavar="N", help="most tokens of the answer")
     ask.add_argument("--temperature", type=float, metavar="T", help="0 is greedy, up to 5")
     ask.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same text")

@@ -51,6 +51,7 @@ def rules(config: Config) -> Iterator[Broken]:
     yield from _download(config.model.download)
     yield from _engine(config.engine)
     yield from _serving(config.serving)
+    yield from _sessions(config)
     yield from _panel(config.panel)
     yield from _thermal(config.thermal)
     yield from personarules.rules(config)
@@ -180,6 +181,13 @@ def _serving(serving: ServingConfig) -> Iterator[Broken]:
     if serving.max_tokens > serving.max_tokens_limit:
         keys = ("serving.max_tokens", "serving.max_tokens_limit")
         yield keys, f"is {serving.max_tokens}, above max_tokens_limit {serving.max_tokens_limit}"
+
+
+def _sessions(config: Config) -> Iterator[Broken]:
+    most, context = config.sessions.max_tokens, config.model.context
+    if most is not None and most >= context:
+        keys = ("sessions.max_tokens", "model.context")
+        yield keys, f"is {most}, not below model.context {context}"
 
 
 def _panel(panel: PanelConfig) -> Iterator[Broken]:

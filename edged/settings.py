@@ -186,6 +186,21 @@ class ServingConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.per_client or max(1, self.capacity * 3 // 4)
 
 
+class SessionsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of conversations, in memory alone.
+
+    Attributes:
+        capacity: Conversations kept at once, 1 to 1024.
+        max_tokens: Tokens of earlier turns before a prompt, 64 to 131072, below the context; None:
+            half of it.
+        max_age_s: Seconds, 1 to 604800, after which an unused one is forgotten.
+    """
+
+    capacity: Annotated[int, Meta(ge=1, le=1024)] = 32
+    max_tokens: Annotated[int, Meta(ge=64, le=131_072)] | None = None
+    max_age_s: Annotated[float, Meta(ge=1, le=604_800)] = 3600
+
+
 class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What edged says about itself.
 
@@ -310,6 +325,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         model: The model file.
         engine: The child process.
         serving: Limits of what is accepted.
+        sessions: Limits of conversations.
         telemetry: Log and states.
         panel: Parts on the board's pins.
         thermal: Trip points.
@@ -323,6 +339,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelConfig = ModelConfig()
     engine: EngineConfig = EngineConfig()
     serving: ServingConfig = ServingConfig()
+    sessions: SessionsConfig = SessionsConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     panel: PanelConfig = PanelConfig()
     thermal: ThermalConfig = ThermalConfig()

@@ -64,6 +64,14 @@ def test_ask_for_an_answer_that_obeys_a_schema(port: int, tmp_path: Path) -> Non
     assert "bad_schema" in edged(port, "ask", "is it on?", "--schema", str(schema)).stderr
 
 
+def test_ask_goes_on_with_a_session(port: int) -> None:
+    for turns in range(2):
+        done = edged(port, "ask", "hello", "--session", "evening")
+        assert done.returncode == 0, done.stderr
+        assert f"behind {turns} earlier turns" in done.stderr
+    assert "session" in edged(port, "ask", "hello", "--session", "../x").stderr
+
+
 def test_ask_for_a_choice(port: int) -> None:
     done = edged(port, "ask", "kitchen or bath?", "--choice", "garage", "--choice", "bath")
     assert done.stdout == "bath\n"

@@ -275,6 +275,17 @@ typo: 1
         ),
         ("serving: {max_tokens: 5000}", "serving.max_tokens", "above max_tokens_limit 4096"),
         ("serving: {max_tokens_limit: 9}", "serving.max_tokens", "above max_tokens_limit 9"),
+        ("sessions: {max_tokens: 2048}", "sessions.max_tokens", "not below model.context 2048"),
+        (
+            "model: {context: 256}\nsessions: {max_tokens: 300}",
+            "sessions.max_tokens",
+            "is 300, not below",
+        ),
+        ("sessions: {max_tokens: 63}", "sessions.max_tokens", "64"),
+        ("sessions: {capacity: 0}", "sessions.capacity", "1"),
+        ("sessions: {capacity: 1025}", "sessions.capacity", "1024"),
+        ("sessions: {max_age_s: 0}", "sessions.max_age_s", "1"),
+        ("sessions: {max_age: 60}", "sessions.max_age", "max_age_s"),
         ("mqtt: {tls: {cert_file: /a}}", "mqtt.tls.key_file", "together"),
         ("mqtt: {tls: {key_file: /a}}", "mqtt.tls.cert_file", "together"),
         (

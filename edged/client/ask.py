@@ -166,6 +166,8 @@ def summary(reply: dict[str, Any]) -> str:
         parts.append(f"{timings['predicted_per_second']:.1f} tok/s")
     if timings.get("ttft_ms") is not None:
         parts.append(f"first token after {timings['ttft_ms'] / 1000:.2f} s")
+    if (session := reply.get("session")) is not None:
+        parts.append(f"behind {session.get('turns')} earlier turns")
     parts.append(f"{reply.get('variant')}")
     parts.append(f"{reply.get('finish_reason')}")
     return "[" + ", ".join(parts) + "]"

@@ -6,20 +6,39 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
+from edged.serving.message import is_id
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MAX_ARGUMENT = 256  # bytes of a payload; the longest names a model file
-#: Does what a verb says with the payload; raises ValueError where that makes no sense.
-Action: TypeAlias = "Callable[[str], None]"
+#: Does what a verb says with the payload, and may count what it did it to; raises ValueError where
+#: that makes no sense.
+Action: TypeAlias = "Callable[[str], int | None]"
+# The last one is what a button of Home Assistant sends.
+EVERYTHING = ("", "all", "PRESS")
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What `command/<verb>/result` says."""
+    """What `command/<verb>/result` says.
+
+    Attributes:
+        verb: What was asked.
+        status: Whether it was done.
+        error: Why it was not.
+        sessions: How many sessions were forgotten.
+    """
 
     verb: str
     status: Literal["ok", "error"]
     error: str | None = None
+    sessions: int | None = None
+
+
+class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `command/forget` may name."""
+
+    session: str
 
 
 def run(verb: str, payload: bytes, actions: Mapping[str, Action]) -> Result:
@@ -35,10 +54,10 @@ def run(verb: str, payload: bytes, actions: Mapping[str, Action]) -> Result:
         known = ", ".join(sorted(actions))
         return Result(verb=verb, status="error", error=f"unknown command; known are {known}")
     try:
-        action(_text(payload))
+        count = action(_text(payload))
     except ValueError as error:
         return Result(verb=verb, status="error", error=str(error))
-    return Result(verb=verb, status="ok")
+    return Result(verb=verb, status="ok", sessions=count)
 
 
 def _text(payload: bytes) -> str:
@@ -79,3 +98,25 @@ def switched_on(text: str) -> bool:
         message = "the payload must be ON or OFF"
         raise ValueError(message)
     return text == "ON"
+
+
+def session(text: str) -> str | None:
+    """Which session `command/forget` means; None: all, and with them beginnings of prompts.
+
+    Raises:
+        ValueError: It is neither an id nor `{"session": id}`.
+    """
+    if text in EVERYTHING:
+        return None
+    named = _named(text) if text.startswith("{") else text
+    if not is_id(named):
+        message = 'the payload must be a session, as an id or {"session": id}; or all, or nothing'
+        raise ValueError(message)
+    return named
+
+
+def _named(text: str) -> str | None:
+    try:
+        return msgspec.json.decode(text, type=Session).session
+    except msgspec.MsgspecError:
+        return None

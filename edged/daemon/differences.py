@@ -22,6 +22,9 @@ LIVE = frozenset(
         "serving.max_tokens",
         "serving.max_tokens_limit",
         "serving.per_client",
+        "sessions.capacity",
+        "sessions.max_age_s",
+        "sessions.max_tokens",
         "telemetry.log_level",
         "telemetry.state_interval_s",
     }

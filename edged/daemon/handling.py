@@ -145,7 +145,11 @@ class Handling:
         if self._selection is not None and target != before.engine.target_tps:
             self._selection.retarget(target)
         serving = config.serving
-        limits = events.LimitsSet(capacity=serving.capacity, per_client=serving.client_share)
+        limits = events.LimitsSet(
+            capacity=serving.capacity,
+            per_client=serving.client_share,
+            sessions=making.bounds(config.sessions),
+        )
         return self._dispatcher.on(limits, now)
 
     # From the broker.

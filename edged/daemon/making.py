@@ -11,6 +11,7 @@ from edged.engine.statestore import StateStore
 from edged.engine.supervisor import WORKER, Supervisor
 from edged.engine.supervisor import Settings as EngineSettings
 from edged.mqtt.topics import Topics
+from edged.serving.conversations import Bounds
 from edged.serving.message import Rules
 from edged.serving.request import Message
 from edged.serving.state import Settings
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from edged.daemon.model import Model
     from edged.daemon.notes import Notes
     from edged.serving.dispatcher import Dispatcher
-    from edged.settings import Config, PersonaConfig
+    from edged.settings import Config, PersonaConfig, SessionsConfig
     from edged.telemetry.meter import Meter
 
     Post = Callable[[object], None]
@@ -39,6 +40,14 @@ def serving_settings(config: Config) -> Settings:
         capacity=serving.capacity,
         per_client=serving.client_share,
         duplicate_window_s=serving.duplicate_window_s,
+        sessions=bounds(config.sessions),
+    )
+
+
+def bounds(sessions: SessionsConfig) -> Bounds:
+    """How much is kept of conversations."""
+    return Bounds(
+        capacity=sessions.capacity, max_tokens=sessions.max_tokens, max_age_s=sessions.max_age_s
     )
 
 

@@ -69,6 +69,7 @@ def state(  # noqa: PLR0913 - one argument for each room that has a say
         running=standing.running,
         streams=streams,
         oldest_wait_s=_rounded(standing.oldest_wait_s) if standing.waiting else None,
+        sessions=standing.sessions,
         uptime_s=round(uptime_s),
         requests={name: count for name, count in rates.requests.items() if count},
         prompt_tokens=rates.prompt_tokens,

@@ -32,7 +32,7 @@ class Steering:
         engine: To forgive a child that was given up; None where no model could be loaded.
         session: For results.
         topics: The topic tree.
-        prefixes: Forgets; None where no model could be loaded.
+        prefixes: Forgets, too; None where no model could be loaded.
         selection: Chooses the model; None where the owner did.
     """
 
@@ -80,14 +80,21 @@ class Steering:
         def accept(*, on: bool) -> None:
             effects.extend(self.accept(now, on=on))
 
+        def forget(text: str) -> int:
+            id_ = commands.session(text)
+            count = self._dispatcher.sessions(id_)
+            effects.extend(self._dispatcher.on(events.ForgetAsked(id=id_), now))
+            if id_ is None and self._prefixes is not None:
+                self._prefixes.forget(now)
+            return count
+
         actions: dict[str, commands.Action] = {
             "accept": lambda text: accept(on=commands.switched_on(text)),
             "announce": lambda _: self._announce(now),
+            "forget": forget,
             "pause": lambda _: accept(on=False),
             "resume": lambda _: accept(on=True),
         }
-        if (prefixes := self._prefixes) is not None:
-            actions["forget"] = lambda _: prefixes.forget(now)
         if (selection := self._selection) is not None:
             actions["benchmark"] = lambda _: selection.time_again()
             actions["select"] = selection.pin

@@ -86,16 +86,25 @@ class Backlog:
         if deadline is not None:
             self._watch(entry, deadline)
 
-    def pop(self, now: float, fits: Callable[[Request], bool] = lambda _: True) -> Entry | None:
+    def pop(
+        self,
+        now: float,
+        fits: Callable[[Request], bool] = lambda _: True,
+        eligible: Callable[[Request], bool] = lambda _: True,
+    ) -> Entry | None:
         """Take the next one that may still start; call `expire` first to hear of the others.
 
         Args:
             now: Seconds of the caller's clock.
             fits: Whether one may start now. If the first in the order does not fit, all others
                 wait behind it, except the urgent.
+            eligible: Whether one may start at all for now; who may not is overtaken by all.
         """
-        head = islice(_timely(self._order(), now), 1)
-        for entry in chain(head, _timely(self._urgent(), now)):
+        order, urgent = (
+            (entry for entry in _timely(entries, now) if eligible(entry.request))
+            for entries in (self._order(), self._urgent())
+        )
+        for entry in chain(islice(order, 1), urgent):
             if fits(entry.request):
                 self._take(entry)
                 self._next_turn(entry)
@@ -120,7 +129,10 @@ class Backlog:
         return entry
 
     def position(self, key: str) -> int | None:
-        """How many starts until it has started, if none is pushed or removed: 1 is next."""
+        """How many starts until it has started, if none is pushed or removed: 1 is next.
+
+        Who waits for an earlier one of its session may be overtaken, and have more before it.
+        """
         entry = self._entries.get(key)
         if entry is None:
             return None

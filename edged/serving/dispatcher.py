@@ -38,6 +38,7 @@ class Standing(Struct, frozen=True, kw_only=True):
         avg_service_s: Mean seconds of a run.
         capacity: The most that may wait.
         hot: The heat of the board keeps some requests out.
+        sessions: Conversations that are kept.
     """
 
     waiting: int
@@ -52,6 +53,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     avg_service_s: float
     capacity: int
     hot: bool
+    sessions: int
 
 
 class Dispatcher:
@@ -94,7 +96,12 @@ class Dispatcher:
             avg_service_s=state.mean_s,
             capacity=state.settings.capacity,
             hot=bool(state.heat.refused),
+            sessions=len(state.conversations),
         )
+
+    def sessions(self, id_: str | None) -> int:
+        """How many sessions `ForgetAsked` would forget."""
+        return self._state.conversations.count(id_)
 
 
 def _start(state: State, now: float) -> list[Effect]:
@@ -106,16 +113,20 @@ def _start(state: State, now: float) -> list[Effect]:
         job = state.jobs[entry.request.key]
         effects += state.conclude(job, replies.expired(job, now))
     while following := _next(state, now):
-        effects += state.running.start(following, now)
+        effects += state.start(following, now)
     return effects
 
 
 def _next(state: State, now: float) -> Job | None:
     """Who may start now, taken out of the backlog."""
-    if not state.ready or state.paused or state.running.full:
+    if not state.ready or state.paused or state.running.full or not state.stirred:
         return None
-    entry = state.backlog.pop(now, lambda request: state.running.fits(state.jobs[request.key]))
-    return None if entry is None else state.jobs[entry.request.key]
+    fits = state.running.fits
+    entry = state.backlog.pop(now, lambda asked: fits(state.jobs[asked.key]), state.lines.first)
+    if entry is None:
+        state.settle()
+        return None
+    return state.jobs[entry.request.key]
 
 
 def _cancel_asked(state: State, event: events.CancelAsked, now: float) -> list[Effect]:
@@ -131,6 +142,11 @@ def _cancel_asked(state: State, event: events.CancelAsked, now: float) -> list[E
     return effects
 
 
+def _forget_asked(state: State, event: events.ForgetAsked, _now: float) -> list[Effect]:
+    state.conversations.forget(event.id)
+    return []
+
+
 def _pause_set(state: State, event: events.PauseSet, _now: float) -> list[Effect]:
     state.paused = event.paused
     return []
@@ -138,6 +154,7 @@ def _pause_set(state: State, event: events.PauseSet, _now: float) -> list[Effect
 
 def _limits_set(state: State, event: events.LimitsSet, _now: float) -> list[Effect]:
     state.settings = replace(state.settings, capacity=event.capacity, per_client=event.per_client)
+    state.conversations.bounds = event.sessions or state.conversations.bounds
     return []
 
 
@@ -168,6 +185,7 @@ def _send_away(state: State, now: float) -> list[Effect]:
 def _engine_ready(state: State, event: events.EngineReady, _now: float) -> list[Effect]:
     state.ready, state.fatal, state.variant = True, None, clean(event.variant)
     state.running.slots = event.streams
+    state.conversations.context = event.n_ctx
     return []
 
 
@@ -177,6 +195,7 @@ def _engine_changing(state: State, _event: events.EngineChanging, _now: float) -
 
 
 def _tick(state: State, _event: events.Tick, now: float) -> list[Effect]:
+    state.conversations.expire(now)
     return state.outcomes.expire(now)
 
 
@@ -196,6 +215,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], list[Effect]]] = {
     events.Arrived: intake.arrived,
     events.Refused: intake.refused,
     events.CancelAsked: _cancel_asked,
+    events.ForgetAsked: _forget_asked,
     events.PauseSet: _pause_set,
     events.LimitsSet: _limits_set,
     events.Paced: _paced,

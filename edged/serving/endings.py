@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edged.serving import replies
-from edged.serving.effects import CancelRun, MarkWaiting
+from edged.serving.effects import CancelRun
 
 if TYPE_CHECKING:
     from edged.serving.effects import Effect
@@ -25,7 +25,7 @@ def completed(state: State, event: Completed, now: float) -> list[Effect]:
         return []
     if event.finish_reason != "cancelled":
         state.served(now - run.started_at)
-    return state.conclude_run(run, replies.completed(run, event, now, state.variant))
+    return state.conclude_run(run, replies.completed(run, event, now, state.variant), now)
 
 
 def run_failed(state: State, event: RunFailed, now: float) -> list[Effect]:
@@ -33,7 +33,17 @@ def run_failed(state: State, event: RunFailed, now: float) -> list[Effect]:
     run = state.running.end(event.key)
     if run is None:
         return []
-    return state.conclude_run(run, replies.failed(run, event, now, state.variant))
+    if event.code == replies.PROMPT_TOO_LONG and not state.draining and _shorten(run):
+        # It never began: this run does not count.
+        return state.requeue(run, run.job.attempts - 1, now)
+    return state.conclude_run(run, replies.failed(run, event, now, state.variant), now)
+
+
+def _shorten(run: Run) -> bool:
+    """Leave out more of what was said before; False if there is nothing to leave out."""
+    seen = 0 if run.recalled is None else len(run.recalled.turns)
+    run.job.max_turns = seen // 2
+    return seen > 0 and not run.cancelled
 
 
 def engine_lost(state: State, event: EngineLost, now: float) -> list[Effect]:
@@ -53,7 +63,7 @@ def engine_lost(state: State, event: EngineLost, now: float) -> list[Effect]:
             done = tokens.get(run.job.request.key, 0)
             effects += _cut(state, run, replies.engine_died(event), now, done)
         else:
-            effects += _requeue(state, run, run.job.attempts, now)
+            effects += state.requeue(run, run.job.attempts, now)
     if event.retry_in is None:
         state.fatal = event.reason
         effects += give_up(state, now)
@@ -73,20 +83,14 @@ def drain_over(state: State, _event: DrainOver, now: float) -> list[Effect]:
             effects += _cut(state, run, replies.SHUTTING_DOWN, now)
         else:
             # Being cut is not the request's fault: this run does not count.
-            effects += _requeue(state, run, run.job.attempts - 1, now)
+            effects += state.requeue(run, run.job.attempts - 1, now)
         effects.append(CancelRun(key=run.job.request.key))
     return effects
 
 
 def _cut(state: State, run: Run, error: ReplyError, now: float, tokens: int = 0) -> list[Effect]:
     reply = replies.cut(run, error, now, state.variant, tokens)
-    return state.conclude_run(run, reply)
-
-
-def _requeue(state: State, run: Run, attempts: int, now: float) -> list[Effect]:
-    run.job.attempts = attempts
-    state.wait(run.job, now, None, front=True)
-    return [MarkWaiting(key=run.job.request.key, attempts=attempts)]
+    return state.conclude_run(run, reply, now)
 
 
 def give_up(state: State, now: float) -> list[Effect]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from edged.serving.conversations import Bounds
     from edged.serving.request import BadRequest, Priority, Request, Ticket, Usage
     from edged.serving.row import Row
 
@@ -43,6 +44,12 @@ class CancelAsked(Struct, frozen=True, kw_only=True):
     id: str
 
 
+class ForgetAsked(Struct, frozen=True, kw_only=True):
+    """Somebody wants the sessions of this id forgotten, whichever client's; None: all of them."""
+
+    id: str | None
+
+
 class PauseSet(Struct, frozen=True, kw_only=True):
     """Paused: what runs goes on, nothing else starts, nothing new is admitted."""
 
@@ -55,10 +62,12 @@ class LimitsSet(Struct, frozen=True, kw_only=True):
     Attributes:
         capacity: The most that may wait.
         per_client: The most that one client may have waiting.
+        sessions: How much is kept of conversations; None: as before.
     """
 
     capacity: int
     per_client: int
+    sessions: Bounds | None = None
 
 
 class Paced(Struct, frozen=True, kw_only=True):
@@ -210,6 +219,7 @@ Event = (
     Arrived
     | Refused
     | CancelAsked
+    | ForgetAsked
     | PauseSet
     | LimitsSet
     | Paced

@@ -18,6 +18,7 @@ from edged.serving.request import (
     Priority,
     Reply,
     Request,
+    SessionId,
 )
 from edged.serving.scan import Fault, scan
 from edged.serving.text import plain, quote
@@ -34,6 +35,7 @@ MAX_PAYLOAD_BYTES = 131072
 MAX_CORRELATION_BYTES = 1024
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ID_SHAPE = "1 to 64 of A-Z a-z 0-9 . _ -"
 _JSON_START = re.compile(rb"[ \t\r\n]*+\{")
 _HEAD = msgspec.json.Decoder(WireHead)
 _WIRE = msgspec.json.Decoder(WireRequest)
@@ -158,7 +160,7 @@ def _read_json(payload: bytes, address: _Address, rules: Rules) -> WireRequest:
 def _read_head(head: WireHead, address: _Address, rules: Rules) -> None:
     if isinstance(head.id, str):
         if not is_id(head.id):
-            fail("bad_id", f"id {quote(head.id)} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+            fail("bad_id", f"id {quote(head.id)} is not {_ID_SHAPE}")
         address.id = head.id
     # The response topic of MQTT 5 wins; then this key is only checked for its type.
     if isinstance(head.reply_to, str) and address.reply_to is None:
@@ -174,6 +176,7 @@ def _request(wire: WireRequest, envelope: Envelope, address: _Address, rules: Ru
         id=address.id,
         client=address.client,
         messages=compose.messages(wire, lead),
+        session=_session(wire, address),
         max_tokens=max_tokens,
         sampling=compose.sampling(wire),
         stop=wire.stop or (),
@@ -187,6 +190,20 @@ def _request(wire: WireRequest, envelope: Envelope, address: _Address, rules: Ru
         correlation=address.correlation,
         persona=compose.persona(wire, envelope.topic_persona),
     )
+
+
+def _session(wire: WireRequest, address: _Address) -> SessionId | None:
+    """The conversation meant; one that a client owns only if it says who it is.
+
+    Reply topics name no owner: many clients take a new one for each request.
+    """
+    if wire.session is None:
+        return None
+    if not is_id(wire.session):
+        fail("bad_field", f"session: {quote(wire.session)} is not {_ID_SHAPE}")
+    if wire.messages is not None:
+        fail("bad_field", "messages and session are both given; a session keeps the earlier turns")
+    return SessionId(id=wire.session, owner=address.client if address.named else "")
 
 
 def _explain(error: str) -> str:

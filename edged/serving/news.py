@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edged.serving.request import ReplyError, Timings, Usage  # noqa: TC001 - msgspec resolves them
+from edged.serving.request import ReplyError, SessionUse, Timings, Usage  # noqa: TC001 - msgspec resolves them
 
 if TYPE_CHECKING:
     from edged.serving.request import Reply
@@ -33,6 +33,7 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     truncated: bool
     text: str | None = None
     finish_reason: str | None = None
+    session: SessionUse | None = None
     usage: Usage | None = None
     timings: Timings | None = None
     variant: str | None = None
@@ -49,6 +50,7 @@ def encode(reply: Reply) -> bytes:
         truncated=text != whole,
         text=text,
         finish_reason=reply.finish_reason,
+        session=reply.session,
         usage=reply.usage,
         timings=reply.timings,
         variant=reply.variant,

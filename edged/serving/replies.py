@@ -22,7 +22,8 @@ INTERRUPTED = ReplyError(
 
 
 # The engine's words for a request that it did not begin.
-_REJECTED = frozenset({"prompt_too_long", "bad_schema"})
+PROMPT_TOO_LONG = "prompt_too_long"
+_REJECTED = frozenset({PROMPT_TOO_LONG, "bad_schema"})
 
 
 def refused(request_id: str, code: str, message: str, retry_after_s: float | None = None) -> Reply:
@@ -75,6 +76,21 @@ def _decided(reply: Reply, request: Request, scores: tuple[float, ...]) -> Reply
 def _useless(reply: Reply, message: str) -> Reply:
     error = ReplyError(code="bad_answer", message=plain(message))
     return msgspec.structs.replace(reply, status="failed", finish_reason=None, error=error)
+
+
+def said(run: Run, reply: Reply) -> str | None:
+    """The answer as a conversation remembers it; None if there is none to remember."""
+    if reply.status != "ok":
+        return None
+    if run.job.request.choices:
+        return reply.choice if isinstance(reply.choice, str) else None
+    return run.text
+
+
+def tokens(reply: Reply) -> int:
+    """Of prompt and answer together."""
+    usage = reply.usage
+    return 0 if usage is None else usage.prompt_tokens + usage.completion_tokens
 
 
 def cancelled_early(job: Job, now: float) -> Reply:

@@ -40,13 +40,27 @@ class Sampling(Struct, frozen=True, kw_only=True):
     seed: int | None = None
 
 
+class SessionId(Struct, frozen=True, kw_only=True):
+    """Which conversation a request goes on with.
+
+    Attributes:
+        id: As the client names it.
+        owner: The client, if it gives its name; empty: whoever does not shares in it.
+    """
+
+    id: str
+    owner: str = ""
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """A prompt whose every number is inside its range.
 
     Attributes:
         id: Names the reply topic; given by the client or made up by us.
         client: Who asked; with `id` the identity of the request. Empty: anonymous.
-        messages: The conversation, ending with a user's turn.
+        messages: The conversation, ending with a user's turn; of one with a session what leads
+            and that turn alone.
+        session: The conversation that it goes on with.
         max_tokens: The most tokens the reply may have.
         sampling: How tokens are drawn.
         stop: Texts that end the reply.
@@ -64,6 +78,7 @@ class Request(Struct, frozen=True, kw_only=True):
     id: str
     client: str
     messages: tuple[Message, ...]
+    session: SessionId | None = None
     max_tokens: int
     sampling: Sampling = Sampling()
     stop: tuple[str, ...] = ()
@@ -143,6 +158,13 @@ class Usage(Struct, frozen=True, kw_only=True):
     completion_tokens: int
 
 
+class SessionUse(Struct, frozen=True, kw_only=True):
+    """The session of a request, and how many earlier turns of it stood before the prompt."""
+
+    id: str
+    turns: int
+
+
 class Timings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the time went: milliseconds, and tokens per second.
 
@@ -177,6 +199,7 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
         json: The answer to a request with a schema, instead of the text, if it is whole.
         choice: The answer to a request with choices, instead of the text; None is none of them.
         probabilities: Of each choice.
+        session: Of a request with a session, once it has run.
     """
 
     id: str
@@ -186,6 +209,7 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     choice: str | UnsetType | None = UNSET
     probabilities: dict[str, float] | None = None
     finish_reason: str | None = None
+    session: SessionUse | None = None
     usage: Usage | None = None
     timings: Timings | None = None
     variant: str | None = None

@@ -11,6 +11,7 @@ from edged.serving.request import Priority
 from edged.serving.text import clean
 
 if TYPE_CHECKING:
+    from edged.serving.conversation import Recalled
     from edged.serving.effects import Effect, Phase
     from edged.serving.events import Decoded, Prefilled
     from edged.serving.request import Request
@@ -33,12 +34,14 @@ class Job(Struct, kw_only=True, eq=False):
         accepted_at: In seconds of the dispatcher's clock; before 0 for an old row.
         attempts: Runs begun so far.
         fingerprint: Digest of the delivery.
+        max_turns: The most earlier turns that its prompt has room for; None: not known.
     """
 
     request: Request
     accepted_at: float
     attempts: int = 0
     fingerprint: str | None = None
+    max_turns: int | None = None
 
     @property
     def alone(self) -> bool:
@@ -52,6 +55,7 @@ class Run(Struct, kw_only=True, eq=False):
     Attributes:
         job: What runs.
         started_at: Seconds of the dispatcher's clock.
+        recalled: What its prompt begins with, if it goes on with a session.
         alone: Nothing else may run.
         told_at: When progress was told last.
         touched: The engine has begun with it.
@@ -67,6 +71,7 @@ class Run(Struct, kw_only=True, eq=False):
 
     job: Job
     started_at: float
+    recalled: Recalled | None = None
     alone: bool = False
     told_at: float | None = None
     touched: bool = False
@@ -90,10 +95,12 @@ class Running:
 
     Attributes:
         slots: The most that run at once, apart from an urgent one.
+        changes: Counts every start and every end.
     """
 
     def __init__(self) -> None:
         self.slots = FIRST_SLOTS
+        self.changes = 0
         self._runs: dict[str, Run] = {}
 
     def __len__(self) -> int:
@@ -115,20 +122,24 @@ class Running:
         """All runs, the oldest first."""
         return list(self._runs.values())
 
-    def start(self, job: Job, now: float) -> list[Effect]:
-        """Begin a run; it must fit."""
+    def start(self, job: Job, now: float, recalled: Recalled | None = None) -> list[Effect]:
+        """Begin a run, behind what is recalled of its session; it must fit."""
         key = job.request.key
-        self._runs[key] = Run(job=job, started_at=now, alone=job.alone)
+        self._runs[key] = Run(job=job, started_at=now, recalled=recalled, alone=job.alone)
+        self.changes += 1
         job.attempts += 1
-        return [MarkRunning(key=key, attempts=job.attempts), Submit(request=job.request)]
+        asked = job.request if recalled is None else recalled.expand(job.request)
+        return [MarkRunning(key=key, attempts=job.attempts), Submit(request=asked)]
 
     def end(self, key: str) -> Run | None:
         """Take this run out; None if it does not run (any more)."""
+        self.changes += 1
         return self._runs.pop(key, None)
 
     def take_all(self) -> list[Run]:
         """Take all runs out, the oldest first."""
         runs = self.runs()
+        self.changes += 1
         self._runs.clear()
         return runs
 

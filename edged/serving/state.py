@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from edged.serving import replies
 from edged.serving.admission import Load
 from edged.serving.backlog import Backlog
+from edged.serving.conversations import Bounds, Conversations
+from edged.serving.effects import MarkWaiting
 from edged.serving.events import Paced
+from edged.serving.lines import Lines
 from edged.serving.outcomes import Outcomes
 from edged.serving.positions import Positions
 from edged.serving.row import Row
@@ -33,12 +38,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         per_client: The most that one client may have waiting.
         duplicate_window_s: Seconds for which a reply is remembered after the broker took it.
         max_replies: The most replies remembered in that window.
+        sessions: How much is kept of conversations.
     """
 
     capacity: int = 64
     per_client: int = 48
     duplicate_window_s: float = 600.0
     max_replies: int = MAX_REPLIES
+    sessions: Bounds = Bounds()
 
 
 class State:
@@ -49,6 +56,8 @@ class State:
         jobs: Accepted requests without a reply, by key: the waiting and the running.
         backlog: The waiting ones, in their order.
         running: The running ones.
+        lines: Those of one session, who run one after the other.
+        conversations: What was said in each session.
         outcomes: The answered ones.
         positions: Tells those who wait.
         variant: What the engine has loaded last.
@@ -67,6 +76,8 @@ class State:
         self.jobs: dict[str, Job] = {}
         self.backlog = Backlog()
         self.running = Running()
+        self.lines = Lines()
+        self.conversations = Conversations(settings.sessions)
         window = DuplicateWindow(settings.duplicate_window_s, settings.max_replies)
         self.outcomes = Outcomes(window)
         self.positions = Positions(self.backlog, self.running)
@@ -79,6 +90,19 @@ class State:
         self.memory_only = False
         self.restored = False
         self.mean_s = FIRST_GUESS_S
+        self._settled: object = None
+
+    @property
+    def stirred(self) -> bool:
+        """Whether anything moved since nobody who waits could start."""
+        return self._settled != self._moves()
+
+    def settle(self) -> None:
+        """Nobody who waits can start: not worth another look before something moves."""
+        self._settled = self._moves()
+
+    def _moves(self) -> tuple[int, int, int]:
+        return self.backlog.changes, self.running.changes, self.running.slots
 
     def load(self, client: str, priority: Priority) -> Load:
         """What admission needs to know about a request of this client and priority."""
@@ -105,18 +129,39 @@ class State:
     def wait(self, job: Job, now: float, deadline: float | None, *, front: bool = False) -> None:
         """Let a job wait."""
         self.jobs[job.request.key] = job
+        self.lines.join(job.request)
         self.backlog.push(job.request, now, deadline, front=front)
 
     def conclude(self, job: Job, reply: Reply) -> list[Effect]:
         """Answer a job that waits or waited no more; it leaves all books but the window."""
         key = job.request.key
         self.backlog.remove(key)
+        self.lines.leave(job.request)
         del self.jobs[key]
         return self.outcomes.conclude(job, reply)
 
-    def conclude_run(self, run: Run, reply: Reply) -> list[Effect]:
-        """Answer a run that has left `running`."""
+    def start(self, job: Job, now: float) -> list[Effect]:
+        """Begin a run of a job that has left the backlog, behind what was said in its session."""
+        session, recalled = job.request.session, None
+        if session is not None:
+            recalled = self.conversations.recall(job.request, session, job.max_turns, now)
+        return self.running.start(job, now, recalled)
+
+    def conclude_run(self, run: Run, reply: Reply, now: float) -> list[Effect]:
+        """Answer a run that has left `running`; its session goes on if it is whole."""
+        if run.recalled is not None:
+            said, tokens = replies.said(run, reply), replies.tokens(reply)
+            self.conversations.close(run.recalled, said, tokens, now)
+            reply = replace(reply, session=run.recalled.use)
         return [*closing(run), *self.conclude(run.job, reply)]
+
+    def requeue(self, run: Run, attempts: int, now: float) -> list[Effect]:
+        """Let a run that has left `running` wait once more; its session stays as it was."""
+        if run.recalled is not None:
+            self.conversations.close(run.recalled, None, 0, now)
+        run.job.attempts = attempts
+        self.wait(run.job, now, None, front=True)
+        return [MarkWaiting(key=run.job.request.key, attempts=attempts)]
 
     def waiting(self) -> list[Job]:
         """The jobs that wait, oldest push first."""

@@ -23,7 +23,7 @@ MAX_CHOICES = 64
 MAX_CHOICE_CHARS = 200
 MAX_SEED = 2**32 - 1
 # Known to the protocol, served by a later version.
-UNSUPPORTED = ("session", "answer_within")
+UNSUPPORTED = ("answer_within",)
 
 _Choice = Annotated[str, Meta(min_length=1, max_length=MAX_CHOICE_CHARS)]
 _Choices = Annotated[tuple[_Choice, ...], Meta(min_length=MIN_CHOICES, max_length=MAX_CHOICES)]
@@ -45,6 +45,7 @@ class WireRequest(Struct, frozen=True, forbid_unknown_fields=True):
     messages: Annotated[tuple[WireMessage, ...], Meta(max_length=MAX_MESSAGES)] | None = None
     system: Annotated[str, Meta(max_length=MAX_SYSTEM_CHARS)] | None = None
     persona: str | None = None
+    session: str | None = None
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=5)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None

@@ -55,6 +55,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         running: Requests being answered.
         streams: So many are answered side by side, and one urgent; None until an engine was up.
         oldest_wait_s: Seconds the longest waiting request has waited.
+        sessions: Conversations that are kept.
         uptime_s: Seconds since the daemon started.
         requests: Count of terminal replies by status since the start.
         prompt_tokens: Tokens read since the start.
@@ -84,6 +85,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     running: int = 0
     streams: int | None = None
     oldest_wait_s: float | None = None
+    sessions: int = 0
     uptime_s: float = 0
     requests: dict[str, int] = {}
     prompt_tokens: int = 0

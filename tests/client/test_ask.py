@@ -136,6 +136,11 @@ def test_a_refusal_says_why(error: dict[str, Any], line: str) -> None:
     assert summary({"status": "rejected", "error": error}) == line
 
 
+def test_the_earlier_turns_of_a_session_are_told() -> None:
+    reply = {"status": "ok", "session": {"id": "s", "turns": 2}, "finish_reason": "stop"}
+    assert "behind 2 earlier turns" in summary(reply)
+
+
 def test_the_exit_code_follows_the_status(capsys: pytest.CaptureFixture[str]) -> None:
     refused = {"id": "a1", "status": "rejected", "error": {"code": "busy", "message": "full"}}
     done = ask(FakeLink([(TOPICS.reply("a1"), REPLY)]), TOPICS, REQUEST, timeout=5, as_json=False)

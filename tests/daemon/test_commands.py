@@ -47,5 +47,49 @@ def test_a_switch_says_on_or_off_and_nothing_else() -> None:
         commands.switched_on("on")
 
 
+def test_what_was_counted_is_told() -> None:
+    result = commands.run("forget", b"", {"forget": lambda _: 2})
+    assert msgspec.json.encode(result) == b'{"verb":"forget","status":"ok","sessions":2}'
+
+
+@pytest.mark.parametrize(
+    "text", ["evening-1", '{"session": "evening-1"}', '{"session":"evening-1"}\n']
+)
+def test_a_session_is_named_bare_or_in_json(text: str) -> None:
+    assert commands.session(text) == "evening-1"
+
+
+@pytest.mark.parametrize("text", ["", "all", "PRESS"])
+def test_everything_is_forgotten_by_nothing_by_all_or_by_a_button(text: str) -> None:
+    assert commands.session(text) is None
+
+
+@pytest.mark.parametrize("word", ["all", "PRESS"])
+def test_json_reaches_a_session_by_any_name(word: str) -> None:
+    assert commands.session(f'{{"session": "{word}"}}') == word
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b",
+        "../x",
+        "a" * 65,
+        "é",
+        "{",
+        "{}",
+        '{"session": null}',
+        '{"session": 5}',
+        '{"session": ""}',
+        '{"session": "a/b"}',
+        '{"session": "a", "all": true}',
+    ],
+)
+def test_what_is_no_session_is_refused_without_being_quoted(text: str) -> None:
+    with pytest.raises(ValueError, match="the payload must be a session") as caught:
+        commands.session(text)
+    assert str(caught.value).endswith('as an id or {"session": id}; or all, or nothing')
+
+
 def refuse(text: str) -> None:
     commands.tokens_per_second(text)

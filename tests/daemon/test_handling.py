@@ -21,7 +21,7 @@ from edged.mqtt.packet import Incoming
 from edged.mqtt.topics import Topics
 from edged.serving import effects
 from edged.serving.message import Rules
-from edged.settings import Config, EngineConfig, ServingConfig
+from edged.settings import Config, EngineConfig, ServingConfig, SessionsConfig
 from tests.daemon.test_reporter import UP
 from tests.daemon.test_reporter import Desk as ReporterDesk
 
@@ -204,8 +204,10 @@ def test_a_switch_pauses_and_resumes_too() -> None:
 def test_what_was_read_for_requests_is_forgotten_when_asked() -> None:
     keeper = Keeper()
     desk = Desk(keeper)
-    desk.message("edged/n/command/forget")
-    assert desk.result("forget") == {"verb": "forget", "status": "ok"}
+    desk.message("edged/n/command/forget", b"a-session")
+    assert keeper.forgotten == 0
+    desk.message("edged/n/command/forget", b"")
+    assert desk.result("forget") == {"verb": "forget", "status": "ok", "sessions": 0}
     assert keeper.forgotten == 1
 
 
@@ -241,9 +243,8 @@ def test_a_press_of_the_button_pauses_and_the_next_one_resumes() -> None:
 def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
     desk = Desk()
     desk.message("edged/n/command/fly")
-    assert (
-        desk.result("fly")["error"] == "unknown command; known are accept, announce, pause, resume"
-    )
+    known = "accept, announce, forget, pause, resume"
+    assert desk.result("fly")["error"] == f"unknown command; known are {known}"
 
 
 def test_a_connection_publishes_everything_retained() -> None:
@@ -488,6 +489,12 @@ def test_a_configuration_read_again_changes_limits_and_what_info_says() -> None:
     assert "Accept" not in kinds(
         desk.message("edged/n/request", b'{"prompt":"p","max_tokens":301}')
     )
+
+
+def test_a_configuration_read_again_bounds_sessions_from_then_on() -> None:
+    desk = Desk()
+    desk.take(ConfigRead(Config(sessions=SessionsConfig(capacity=1))))
+    assert desk.rooms.dispatcher._state.conversations.bounds.capacity == 1
 
 
 def test_the_target_of_the_file_is_asked_for_when_the_file_changes_it() -> None:

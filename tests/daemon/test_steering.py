@@ -7,6 +7,7 @@ import pytest
 
 from edged.daemon.steering import Steering
 from tests.daemon.rooms import Rooms
+from tests.serving.make import arrived, completed, engine_ready, request
 
 if TYPE_CHECKING:
     from edged.daemon.selection import Selection
@@ -78,7 +79,40 @@ def test_everything_is_announced_at_the_time_of_the_command() -> None:
     assert desk.announced == [7.0]
 
 
+def talk(desk: Desk, session: str) -> None:
+    """One request of a session, answered."""
+    dispatcher, asked = desk.rooms.dispatcher, request(session, session=session)
+    dispatcher.on(engine_ready(), 1.0)
+    dispatcher.on(arrived(asked), 1.0)
+    dispatcher.on(completed(asked.key), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("payload", "left"),
+    [
+        (b"s", {"t"}),
+        (b'{"session": "s"}', {"t"}),
+        (b"x", {"s", "t"}),
+        (b"all", set()),
+        (b"", set()),
+    ],
+)
+def test_sessions_are_forgotten_and_counted(payload: bytes, left: set[str]) -> None:
+    desk = Desk()
+    for session in ("s", "t"):
+        talk(desk, session)
+    result = desk.tell("forget", payload)
+    assert result == {"verb": "forget", "status": "ok", "sessions": 2 - len(left)}
+    assert {name for name in ("s", "t") if desk.rooms.dispatcher.sessions(name)} == left
+
+
+def test_a_payload_that_names_no_session_forgets_nothing() -> None:
+    desk = Desk()
+    talk(desk, "s")
+    assert desk.tell("forget", b"../s")["status"] == "error"
+    assert desk.rooms.dispatcher.sessions(None) == 1
+
+
 def test_an_engine_that_is_not_there_need_not_be_forgiven() -> None:
     desk = Desk()
     assert desk.tell("resume")["status"] == "ok"
-    assert "forget" not in desk.tell("fly")["error"]

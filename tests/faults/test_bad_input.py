@@ -198,7 +198,7 @@ CASES = (
     bad("a forging key", json.dumps({"\x1b[2J\nMESSAGE=forged": 1}), "unknown_field", r"\x1b[2J\n"),
     *(
         bad(key, json.dumps({"prompt": "x", key: 1}), "unsupported", key)
-        for key in ("session", "answer_within")
+        for key in ("answer_within",)
     ),
     *(
         Case(
@@ -218,6 +218,34 @@ CASES = (
     identifier("10 kB", "a" * 10_000),
     identifier("newline", "a\nb"),
     identifier("not ascii", "\N{GREEK SMALL LETTER ALPHA}"),
+    field("session", 5),
+    field("session", ["s"]),
+    field("session", ""),
+    field("session", "x" * 65),
+    field("session", "x" * 100_000, "64"),
+    bad("session 200 kB", json.dumps({"prompt": "x", "session": "x" * 200_000}), "too_large"),
+    field("session", "../../etc/passwd"),
+    field("session", "a/b"),
+    field("session", "+"),
+    field("session", "#"),
+    field("session", "a b"),
+    field("session", "a\n"),
+    field("session", "a\0", r"\x00"),
+    field("session", "\x1b[2J\nMESSAGE=forged", r"\x1b[2J\n"),
+    field("session", "\N{RIGHT-TO-LEFT OVERRIDE}a", r"\u202e"),
+    field("session", "\N{GREEK SMALL LETTER ALPHA}"),
+    field("session", "\N{FULLWIDTH LATIN SMALL LETTER A}"),
+    bad("surrogate in session", r'{"prompt": "x", "session": "\ud800"}', "bad_json"),
+    bad(
+        "session and messages",
+        '{"session": "s", "messages": [{"role": "user", "content": "x"}]}',
+        "bad_field",
+        "session",
+        "messages",
+    ),
+    bad("sesion", '{"prompt": "x", "sesion": "s"}', "unknown_field", "session"),
+    Case(name="dotted session", payload='{"prompt": "x", "session": ".."}', code=None),
+    Case(name="session null", payload='{"prompt": "x", "session": null}', code=None),
     *reply_to("#", "#"),
     *reply_to("below +", f"{REPLIES}+"),
     *reply_to("$SYS", "$SYS/broker/x"),
@@ -311,8 +339,10 @@ def _code(reply: Mapping[str, Any]) -> str | None:
 
 
 def test_what_is_larger_than_a_packet_never_comes_in(rig: Rig) -> None:
+    session = json.dumps({"prompt": "x", "session": "x" * 10**6})
     for qos in (0, 1):
         rig.client.publish(REQUEST, "x" * MAX_PACKET_BYTES, qos=qos)
+        rig.client.publish(REQUEST, session, qos=qos)
     rig.probe()
 
 

@@ -9,7 +9,7 @@ import msgspec
 from edged.serving.dispatcher import Dispatcher, Standing
 from edged.serving.effects import Effect, SendReply
 from edged.serving.events import Arrived, Completed, EngineLost, EngineReady, Event, LostRun
-from edged.serving.request import Message, Priority, Reply, Request, Ticket, Usage
+from edged.serving.request import Message, Priority, Reply, Request, SessionId, Ticket, Usage
 from edged.serving.state import Settings
 
 if TYPE_CHECKING:
@@ -29,15 +29,22 @@ def request(  # noqa: PLR0913 - one keyword for each thing a test may care about
     schema: str | None = None,
     choices: tuple[str, ...] = (),
     none_of: float | None = None,
+    session: str | None = None,
+    prompt: str = "hi",
+    system: str | None = None,
+    persona: str | None = None,
 ) -> Request:
+    lead = () if system is None else (Message(role="system", content=system),)
     return Request(
         id=id_,
         client=client,
-        messages=(Message(role="user", content="hi"),),
+        messages=(*lead, Message(role="user", content=prompt)),
+        session=None if session is None else SessionId(id=session, owner=client),
         max_tokens=max_tokens,
         schema=schema,
         choices=choices,
         none_of=none_of,
+        persona=persona,
         priority=priority,
         expires_in=expires_in,
         stream=stream,

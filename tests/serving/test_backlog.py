@@ -94,6 +94,22 @@ def test_the_urgent_alone_pass_a_head_that_does_not_fit() -> None:
     assert drained(backlog) == ["f", "n"]
 
 
+def test_who_is_not_eligible_is_overtaken_by_all() -> None:
+    backlog = Backlog()
+    for name, priority in (("n1", 1), ("u", 0), ("n2", 1)):
+        backlog.push(request(name, priority=Priority(priority)), 0.0)
+    backlog.push(request("f"), 0.0, front=True)
+
+    def able(asked: Request) -> bool:
+        return asked.id not in {"f", "n1", "u"}
+
+    entry = backlog.pop(0.0, eligible=able)
+    assert entry is not None
+    assert entry.request.id == "n2"
+    assert backlog.pop(0.0, eligible=able) is None
+    assert drained(backlog) == ["f", "u", "n1"]
+
+
 def test_the_urgent_have_deadlines_too() -> None:
     backlog = Backlog()
     backlog.push(request("n"), 0.0, front=True)

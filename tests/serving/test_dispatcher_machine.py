@@ -21,6 +21,7 @@ from edged.serving.dispatcher import Dispatcher
 from edged.serving.request import BadRequest, Priority, Request, Ticket
 from edged.serving.state import Settings
 from tests.serving.make import completed, only, request
+from tests.serving.talk import Talk
 
 if TYPE_CHECKING:
     from edged.serving.row import Row
@@ -108,6 +109,7 @@ class World(RuleBasedStateMachine):
         self.firsts: Counter[str] = Counter()
         self.deltas: dict[str, list[str]] = {}
         self.ended: set[str] = set()
+        self.talk = Talk()
         # Engine.
         self.up = False
         self.streams = 1
@@ -180,6 +182,7 @@ class World(RuleBasedStateMachine):
                 key = effect.request.key
                 assert self.lost or key in self.disk.rows
                 self.start(effect.request)
+                self.talk.began(effect.request)
                 self.runs[key] = False
                 self.deltas[key] = []
                 self.ended.discard(key)
@@ -190,6 +193,8 @@ class World(RuleBasedStateMachine):
                 self.stream(effect)
             case fx.SendReply():
                 self.reply(effect)
+                kept = effect.reply is not None and effect.reply.status == "ok"
+                self.talk.ended(effect.key or "", kept=kept)
             case fx.SendProgress():
                 assert effect.phase != "waiting" or effect.fields["position"] >= 1
             case _:
@@ -244,6 +249,7 @@ class World(RuleBasedStateMachine):
         self.lost = self.up = self.draining = False
         self.runs, self.untaken, self.deltas = {}, [], {}
         self.ended = set()
+        self.talk = Talk()
         self.dispatcher = Dispatcher(SETTINGS)
         self.connection += 1
         if self.blind:
@@ -279,19 +285,27 @@ class World(RuleBasedStateMachine):
         priority=st.sampled_from(Priority),
         expires_in=st.sampled_from([None, None, 0.0, 5.0]),
         stream=st.booleans(),
+        session=st.sampled_from([None, "s", "t"]),
     )
-    def publish(
+    def publish(  # noqa: PLR0913 - one keyword for each thing a request may have
         self,
         client: str,
         name: str,
         priority: Priority,
         expires_in: float | None,
+        session: str | None,
         *,
         stream: bool,
     ) -> None:
         fingerprint = f"f{len(self.messages)}"
         self.messages[fingerprint] = request(
-            name, client, priority=priority, expires_in=expires_in, stream=stream
+            name,
+            client,
+            priority=priority,
+            expires_in=expires_in,
+            stream=stream,
+            session=session,
+            prompt=fingerprint,
         )
         self.deliver(fingerprint, dup=False)
 
@@ -324,6 +338,8 @@ class World(RuleBasedStateMachine):
         suspects = {key for key in self.runs if key in self.touched or key in named}
         alone = {key for key in self.runs if self.alone(key)}
         hopeless = self.lost if self.draining else fatal
+        for key in self.runs:
+            self.talk.ended(key, kept=False)
         self.up, self.runs = False, {}
         runs = tuple(ev.LostRun(key=key, tokens_done=1) for key in named)
         retry_in = None if fatal else 1.0
@@ -359,6 +375,7 @@ class World(RuleBasedStateMachine):
     def run_failed(self, pick: int, code: str) -> None:
         key = self.a_run(pick)
         del self.runs[key]
+        self.talk.ended(key, kept=False)
         self.send(ev.RunFailed(key=key, code=code, message="no"))
 
     @precondition(lambda self: self.untaken)
@@ -369,6 +386,11 @@ class World(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["x", "y", "n1", "gen1", "gen2"]))
     def cancel(self, name: str) -> None:
         self.send(ev.CancelAsked(id=name))
+
+    @rule(id_=st.sampled_from([None, "s", "t"]))
+    def forget_session(self, id_: str | None) -> None:
+        self.talk.forgotten(id_)
+        self.send(ev.ForgetAsked(id=id_))
 
     @rule(paused=st.booleans())
     def pause(self, *, paused: bool) -> None:
@@ -445,7 +467,7 @@ class World(RuleBasedStateMachine):
         standing, state = self.dispatcher.snapshot(self.now), self.dispatcher._state
         if not self.up or standing.paused or self.draining or any(map(self.alone, self.runs)):
             return
-        waiting = state.waiting()
+        waiting = [job for job in state.waiting() if state.lines.first(job.request)]
         if len(self.runs) <= self.streams:
             urgent = [job for job in waiting if job.request.priority is Priority.URGENT]
             assert all(job.alone for job in urgent)

@@ -29,6 +29,7 @@ from edged.serving.request import (
     ReplyError,
     Request,
     Sampling,
+    SessionId,
     Timings,
     Usage,
 )
@@ -268,13 +269,57 @@ class TestJson:
         assert wrong.code == "bad_field"
         assert wrong.message.replace(" | null", "").startswith(told.replace("`", ""))
 
-    @pytest.mark.parametrize("key", ["session", "answer_within"])
+    @pytest.mark.parametrize("key", ["answer_within"])
     def test_what_comes_later_is_named(self, key: str) -> None:
         wrong = bad({"prompt": "hi", key: 1})
         assert (wrong.code, wrong.message) == (
             "unsupported",
             f"{key} is not supported by this version",
         )
+
+    def test_a_session_belongs_to_a_client_who_says_its_name(self) -> None:
+        payload = {"prompt": "hi", "session": "evening-1"}
+        shared = SessionId(id="evening-1")
+        assert good(payload).session == shared
+        assert good(payload, response_topic="mine/a").session == shared
+        assert good({**payload, "reply_to": "mine/b"}).session == shared
+        owned = SessionId(id="evening-1", owner="tablet")
+        assert good(payload, response_topic="mine/a", client="tablet").session == owned
+        assert good(payload, client="no name").session == shared
+        assert good(b"hi").session is None
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "",
+            "a" * 65,
+            "a" * 100_000,
+            "../up",
+            "a/b",
+            "a b",
+            "a\n",
+            "a\0",
+            "\x1b[2J",
+            "\u202ea",
+            "é",
+        ],
+    )
+    def test_a_session_that_is_no_id_is_told_and_quoted_harmlessly(self, value: str) -> None:
+        wrong = bad({"prompt": "hi", "session": value})
+        assert wrong.code == "bad_field"
+        assert wrong.message.startswith('session: "')
+        assert wrong.message.endswith('" is not 1 to 64 of A-Z a-z 0-9 . _ -')
+        assert wrong.message.isprintable()
+        assert len(wrong.message) < 300
+
+    def test_a_session_of_another_type_is_told(self) -> None:
+        wrong = bad({"prompt": "hi", "session": ["a"]})
+        assert (wrong.code, wrong.message[:9]) == ("bad_field", "session: ")
+
+    def test_a_session_and_messages_both_bring_the_earlier_turns(self) -> None:
+        wrong = bad({"messages": [user("hi")], "session": "s"})
+        assert wrong.code == "bad_field"
+        assert wrong.message.startswith("messages and session are both given")
 
     def test_unknown_keys_get_a_suggestion(self) -> None:
         wrong = bad({"prompt": "hi", "temprature": 1})
