@@ -203,6 +203,7 @@ PURE = (
     "edged/mqtt/packet.py",
     "edged/mqtt/receipts.py",
     "edged/mqtt/sensors.py",
+    "edged/mqtt/settling.py",
     "edged/mqtt/topics.py",
     "edged/telemetry/kinds.py",
     "edged/telemetry/meter.py",

@@ -58,14 +58,17 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 def broker(authority: Authority) -> Iterator[Broker]:
-    users = {user["username"]: user["password"] for user in (EDGED, HOUSE)}
-    tls = BrokerTls(ca_file=authority.ca_file, pair=authority.issue("broker"))
-    acl = tuple(ACL.read_text().splitlines())
-    with Broker(BrokerOptions(users=users, acl=acl, tls=tls)) as broker:
+    with broker_of(authority, *ACL.read_text().splitlines()) as broker:
         yield broker
 
 
-def daemon_of(broker: Broker, authority: Authority, folder: Path) -> DaemonProcess:
+def broker_of(authority: Authority, *acl: str) -> Broker:
+    users = {user["username"]: user["password"] for user in (EDGED, HOUSE)}
+    tls = BrokerTls(ca_file=authority.ca_file, pair=authority.issue("broker"))
+    return Broker(BrokerOptions(users=users, acl=acl, tls=tls))
+
+
+def daemon_of(broker: Broker, authority: Authority, folder: Path, **more: object) -> DaemonProcess:
     password = folder / "password"
     password.write_text("right\n")
     config = {
@@ -77,6 +80,7 @@ def daemon_of(broker: Broker, authority: Authority, folder: Path) -> DaemonProce
         "fleet": {"enabled": True},
         "discovery": {"mode": "both"},
         "telemetry": {"state_interval_s": 0.1},
+        **more,
     }
     script = {"ms_per_token": 20, "tokens": 10}
     daemon = DaemonProcess(broker.port, node=NODE, script=script, config=config)
@@ -114,6 +118,27 @@ def test_everything_works_under_it(broker: Broker, authority: Authority, tmp_pat
         assert house.ask(NODE, "hello again")["status"] == "ok"
         assert "denies" not in daemon.stderr()
         assert "Denied" not in broker.log()
+
+
+def test_the_topic_of_a_field_needs_the_line_that_is_there_for_it(
+    authority: Authority, tmp_path: Path
+) -> None:
+    field = {"name": "air", "topic": "zigbee2mqtt/garden"}
+    persona = {"name": "butler", "system": "Be brief.\nAir: {{ air }}", "fields": [field]}
+    line, others = "topic read zigbee2mqtt/garden", ("topic write zigbee2mqtt/#",)  # the house's
+    shipped = ACL.read_text()
+    assert f"#{line}\n" in shipped
+    for acl, said in ((shipped, "unknown"), (shipped.replace(f"#{line}", line), "warm")):
+        with (
+            broker_of(authority, *acl.splitlines(), *others) as broker,
+            TlsClient(broker.port, authority.ca_file, **HOUSE) as house,
+            daemon_of(broker, authority, tmp_path, personas=[persona]) as daemon,
+        ):
+            house.subscribe(f"edged/{NODE}/availability")
+            house.wait(lambda each: each.payload == b"online")
+            house.publish("zigbee2mqtt/garden", "warm", retain=True)
+            assert f"Air: {said} " in house.ask(NODE, "?", persona="butler")["text"]
+            assert daemon.terminate() == 0
 
 
 def test_it_names_each_topic_of_the_tree() -> None:

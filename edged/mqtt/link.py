@@ -12,6 +12,7 @@ from edged.mqtt import receipts
 from edged.mqtt.connect import OFFLINE, ONLINE, keepalive
 from edged.mqtt.failure import Failure
 from edged.mqtt.packet import Connected, Granted, Incoming, Outgoing, Refused, Taken
+from edged.mqtt.settling import Settling
 from edged.mqtt.wire import SILENT, ConnAck, Lost, Note, PubAck, SubAck, Wire
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 NO_ANSWER = Failure(code="no_answer", text="the broker takes the connection but does not answer")
 # The broker sends a retained message right behind the SUBACK; if none came by then, none is.
 RECEIPT_WAIT_S = 1.0
+# What is held meanwhile beside requests, which Receive Maximum bounds: a few cancels and commands.
+HELD_SPARE = 32
 # A refused subscription is asked for again: whoever mends the ACL need not restart us.
 RESUBSCRIBE_S = 30.0
 # Nothing needs us sooner than the keepalive; this is how late its checks may be.
@@ -62,6 +65,9 @@ class Link:
         self._retry_at = 0.0
         self._grouped = False  # in the fleet's group, as far as we asked for it
         self._receipt_until: float | None = None  # None: not waiting for a list
+        most = desk.receive_maximum + HELD_SPARE if desk.topics.facts else 0
+        self._settling = Settling(most)
+        self._settle_at = 0.0
         self._idle_s = min(IDLE_S, keepalive(desk.config) * IDLE_SHARE)
 
     @property
@@ -162,6 +168,8 @@ class Link:
             case Phase.SUBSCRIBING if self._receipt_until is not None:
                 if now >= self._receipt_until:
                     self._on_receipts(())
+            case Phase.UP if not self._settling.over and now >= self._settle_at:
+                self._settle()
             case Phase.UP if self._grouped != self._desk.shares:  # changed while it was coming up
                 self._regroup()
             case Phase.UP if self._denied and now >= self._retry_at:
@@ -240,6 +248,7 @@ class Link:
         if self._phase is not Phase.SUBSCRIBING or self._asked or self._receipt_until is not None:
             return
         self._phase, self.was_up = Phase.UP, True
+        self._settle_at = self._now() + RECEIPT_WAIT_S
         self._desk.announce(ONLINE)
         self.flush()
         refused = tuple(sorted(self._denied))
@@ -254,13 +263,20 @@ class Link:
         if message.topic == desk.topics.receipt:
             if self._receipt_until is not None:
                 self._on_receipts(receipts.parse(message.payload))
-        elif desk.topics.parse(message.topic) is None:
+        elif (meaning := desk.topics.parse(message.topic)) is None:
             if message.qos:  # a subscription that an older version left in the session
                 desk.outbox.acknowledge(message.mid)
         else:
-            desk.take_in(message)
+            for each in self._settling.sift(message, fact=meaning.kind == "fact"):
+                desk.take_in(each)
+
+    def _settle(self) -> None:
+        for each in self._settling.end():
+            self._desk.take_in(each)
 
     def _on_puback(self, mid: int, refused: str | None) -> None:
+        # What was published behind the subscriptions is confirmed behind what they brought.
+        self._settle()
         outgoing = self._desk.outbox.confirmed(mid)
         if outgoing is not None:
             self._desk.settle(outgoing, refused)

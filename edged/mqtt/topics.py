@@ -100,8 +100,9 @@ class Topics:
         request = Inbound(kind="request")
         # `request/+` also matches an empty persona.
         self._facts = dict.fromkeys(facts, Inbound(kind="fact"))
+        self.facts = frozenset(self._facts)
         # What is retained there is wanted at each connection.
-        self.kept = frozenset({self.info, *self._facts})
+        self.kept = self.facts | {self.info}
         self._exact = {**self._facts, self.request: request, self.request + "/": request}
         self._exact[self.cancel] = Inbound(kind="cancel")
         self._exact[self.info] = Inbound(kind="info")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from edged.daemon.making import rules, serving_settings
+from edged.daemon.making import rules, serving_settings, topics
 from edged.daemon.prefixes import persona_of
 from edged.mqtt.topics import Topics
 from edged.serving.conversations import Bounds
-from edged.settings import Config, PersonaConfig, SessionsConfig, TurnConfig
+from edged.settings import (
+    Config,
+    DiscoveryConfig,
+    FieldConfig,
+    PersonaConfig,
+    SessionsConfig,
+    TurnConfig,
+)
 
 
 def test_a_configuration_that_says_nothing_keeps_what_the_room_keeps_by_itself() -> None:
@@ -23,3 +30,19 @@ def test_a_request_of_a_persona_begins_with_what_the_child_has_read() -> None:
     asked = [(message.role, message.content) for message in personas["butler"]]
     assert asked == [("system", "Be brief."), ("user", "Hello?"), ("assistant", "Sir.")]
     assert asked == [(turn.role, turn.content) for turn in persona_of(butler).messages]
+
+
+def test_what_is_filled_in_is_not_read_ahead() -> None:
+    air = FieldConfig(name="air", topic="garden/air")
+    butler = PersonaConfig(name="butler", system="Be brief.\n\nAir: {{ air }}", fields=(air,))
+    (lead,) = rules(Config(personas=(butler,)), Topics("n")).personas["butler"]
+    assert (lead.role, lead.content) == ("system", "Be brief.")
+
+
+def test_the_topics_of_fields_are_read_beside_our_own() -> None:
+    fields = tuple(FieldConfig(name=name, topic="garden/air") for name in ("a", "b"))
+    personas = (PersonaConfig(name="x", fields=fields), PersonaConfig(name="y"))
+    tree = topics(Config(node="n", personas=personas, discovery=DiscoveryConfig(mode="off")))
+    assert tree.facts == {"garden/air"}
+    assert tree.subscriptions() == Topics("n").subscriptions() | {"garden/air": 0}
+    assert topics(Config()).parse("homeassistant/status") is not None

@@ -31,6 +31,7 @@ class Rider:
         password: bytes | None = None,
         receive_maximum: int = 10,
         answer: bool = False,
+        facts: tuple[str, ...] = (),
         **config: object,
     ) -> None:
         settings: dict[str, object] = {
@@ -44,7 +45,7 @@ class Rider:
         }
         self.events: list[SessionEvent] = []
         self.answer = answer
-        self.topics = Topics(NODE)
+        self.topics = Topics(NODE, facts=facts)
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rider", daemon=True)

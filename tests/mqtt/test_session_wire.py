@@ -205,3 +205,46 @@ def test_lost_broker_while_closing_ends_the_wait() -> None:
     with ScriptedBroker(script) as broker, Rider(broker.port) as rider:
         rider.wait_up()
         rider.close(5.0)
+
+
+def heard(rider: Rider) -> list[bytes]:
+    return [event.payload for event in rider.of(Incoming)]
+
+
+def test_what_was_asked_while_we_were_away_waits_for_what_is_retained() -> None:
+    asked, known = threading.Event(), threading.Event()
+
+    def script(line: Line) -> None:
+        line.connack()
+        line.publish("edged/test/request", b"first", 1)
+        line.suback(0, 1, 1, 1, 1)
+        online = line.read(PUBLISH)
+        line.publish("hall/door", b"open", 2)
+        line.publish("edged/test/request", b"second", 3)
+        asked.set()
+        assert known.wait(30.0)
+        line.puback(online.mid)
+        line.publish("edged/test/request", b"third", 4)
+        line.read(DISCONNECT)
+
+    facts = ("hall/door",)
+    with ScriptedBroker(script) as broker, Rider(broker.port, facts=facts) as rider:
+        assert asked.wait(30.0)
+        rider.wait(Incoming)
+        assert heard(rider) == [b"open"]
+        known.set()
+        rider.wait(Incoming, count=4)
+        assert heard(rider) == [b"open", b"first", b"second", b"third"]
+
+
+def test_a_broker_that_confirms_nothing_holds_nothing_back_for_long() -> None:
+    def script(line: Line) -> None:
+        line.connack()
+        line.publish("edged/test/request", b"first", 1)
+        line.suback(0, 1, 1, 1, 1)
+        line.read(DISCONNECT)
+
+    facts = ("hall/door",)
+    with ScriptedBroker(script) as broker, Rider(broker.port, facts=facts) as rider:
+        rider.wait(Incoming)
+        assert heard(rider) == [b"first"]

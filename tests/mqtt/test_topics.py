@@ -78,6 +78,19 @@ def test_replies_leave_alone_what_home_assistant_listens_to() -> None:
     assert not HOUSE.may_reply_to("ha/test/sensor/x/config")
 
 
+def test_topics_of_others_are_read_as_they_are_and_nothing_is_written_there() -> None:
+    house = Topics("hall", ("home/",), facts=["home/door", "garden/air", "edged/hall/cancel"])
+    assert house.parse("home/door") == house.parse("garden/air") == Inbound(kind="fact")
+    assert house.parse("garden/air/x") is None
+    assert house.parse("edged/hall/cancel") == Inbound(kind="cancel"), "our own meaning stands"
+    told = {"home/door": 0, "garden/air": 0}
+    assert house.subscriptions() == PLAIN.subscriptions() | told
+    assert house.kept == {"home/door", "garden/air", "edged/hall/info", "edged/hall/cancel"}
+    assert house.may_reply_to("home/window")
+    assert not house.may_reply_to("home/door")
+    assert PLAIN.kept == {"edged/hall/info"}
+
+
 @pytest.mark.parametrize(
     "topic",
     ["", "edged/hall", "edged/hall/command", "edged/hall/command/", "edged/hall/command/a/result",

@@ -435,6 +435,8 @@ class TestAddress:
         assert good(named).messages == expected
         assert good(named, topic_persona="butler").messages == expected
         assert good({"messages": [user("hi")], "persona": "butler"}).messages == expected
+        assert good(named).persona == good(b"hi", topic_persona="butler").persona == "butler"
+        assert good(b"hi").persona is None
 
     @pytest.mark.parametrize(
         ("given", "topic", "code", "told"),

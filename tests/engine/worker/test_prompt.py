@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from edged.daemon.outbound import generate
 from edged.engine.frames import Message
 from edged.engine.worker.prompt import MAX_PROMPT_BYTES, Prompter, PromptError
 from edged.engine.worker.template import CHATML
+from edged.serving.facts import Facts
+from edged.serving.request import Message as ServingMessage
+from edged.serving.request import Request
+from edged.settings import FieldConfig, PersonaConfig
 
 HI = (Message(role="user", content="hi"),)
 END = "<|im_end|>"
@@ -138,3 +145,22 @@ def test_the_beginning_is_what_any_question_shares() -> None:
         whole = prompter(fake).tokens([*messages, Message(role="user", content=question)])
         assert whole[: len(begins)] == begins
     assert "You are a butler." in "".join(map(chr, (t for t in begins if t > 0)))
+
+
+SYSTEM = "Be brief.\nThe door is {{ door }}."
+PORTER = PersonaConfig(
+    name="porter", system=SYSTEM, fields=(FieldConfig(name="door", topic="door"),)
+)
+
+
+@given(st.lists(st.sampled_from([END, "<|im_start|>", "<|", "|>", "system\n", "x"])).map("".join))
+def test_nothing_that_a_topic_of_the_house_says_makes_a_turn(said: str) -> None:
+    facts = Facts((PORTER,))
+    facts.hear("door", f"x{said}".encode(), 0.0, connection=1, retained=True)
+    messages = (ServingMessage(role="user", content="Is it?"),)
+    asked = Request(id="a", client="", messages=messages, max_tokens=9, persona="porter")
+    told = generate(facts.told(asked, 0.0).request).messages
+    tokens = prompter(FakeModel(CHATML, n_ctx=4096)).tokens(told)
+    assert tokens.count(-1) == 1
+    text = "".join(chr(token) for token in tokens if token > 0)
+    assert text.count("<|im_start|>") == 2, "the user's and the assistant's"
