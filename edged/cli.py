@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,15 +92,23 @@ def _demo(args: argparse.Namespace) -> int:
     return demo.run(args.prompt, keep=args.keep)
 
 
+# Options of `ask` that go into the request as they are.
+_ASKED = (
+    "system",
+    "session",
+    "max_tokens",
+    "temperature",
+    "seed",
+    "priority",
+    "answer_within",
+)
+
+
 def _ask(args: argparse.Namespace) -> int:
     from edged.client.ask import ask, read_schema  # noqa: PLC0415 - rich and paho are for the client verbs
 
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
-    chosen = {
-        name: getattr(args, name)
-        for name in ("system", "session", "max_tokens", "temperature", "seed", "priority")
-        if getattr(args, name) is not None
-    }
+    chosen = {name: getattr(args, name) for name in _ASKED if getattr(args, name) is not None}
     if args.choice:
         chosen["choices"] = args.choice
     if args.schema is not None:
@@ -192,6 +201,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seconds(text: str) -> float:
+    """A number that JSON knows; whether it is in range is for the daemon to say."""
+    seconds = float(text)
+    if not isfinite(seconds):
+        raise ValueError(text)
+    return seconds
+
+
 def _client_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     ask = verbs.add_parser("ask", help="ask a running edged one prompt over MQTT")
     ask.add_argument("prompt", help="the prompt; - reads it from standard input")
@@ -210,6 +227,13 @@ def _client_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--schema", type=Path, metavar="FILE", help="a JSON Schema that the answer obeys"
     )
     ask.add_argument("--priority", choices=("urgent", "normal", "background"))
+    ask.add_argument(
+        "--within",
+        type=_seconds,
+        metavar="SECONDS",
+        dest="answer_within",
+        help="the answer must have ended by then, cut at a sentence if need be",
+    )
     _broker_options(ask, timeout=600, waits="the reply")
     ask.set_defaults(verb=_ask)
 

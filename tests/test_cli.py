@@ -20,7 +20,10 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         assert verb in shown
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["ask"], ["ask", "x", "--priority", "soon"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["fly"], ["ask"], ["ask", "x", "--priority", "soon"], ["ask", "x", "--within", "nan"]],
+)
 def test_a_usage_mistake_is_exit_code_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         cli.main(arguments)

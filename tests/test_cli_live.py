@@ -78,6 +78,13 @@ def test_ask_for_a_choice(port: int) -> None:
     assert "[bath 1" in done.stderr or "[bath 9" in done.stderr
 
 
+def test_ask_for_an_answer_in_time(port: int) -> None:
+    done = edged(port, "ask", "hello you", "--within", "60")
+    assert (done.returncode, done.stdout) == (0, "hello you \n")
+    assert "room for 256 tokens" in done.stderr
+    assert "answer_within" in edged(port, "ask", "hello", "--within", "0").stderr
+
+
 def test_a_refusal_is_exit_code_1_and_one_line(port: int) -> None:
     done = edged(port, "ask", "hello", "--temperature", "9")
     assert done.returncode == 1

@@ -100,7 +100,9 @@ class Asker:
         if payload.get("phase") == "waiting":
             self._note(f"waiting: position {payload.get('position')}")
         elif payload.get("phase") == "prefill":
-            self._note(f"reading the prompt: {payload.get('percent')} %")
+            planned = payload.get("planned_tokens")
+            room = f", room for {planned:.0f} tokens" if isinstance(planned, int | float) else ""
+            self._note(f"reading the prompt: {payload.get('percent')} %{room}")
 
     def _finish(self, reply: dict[str, Any]) -> None:
         text = answer(reply, self._shown)

@@ -91,7 +91,9 @@ def frame_event(frame: frames.FromChild) -> events.Event | None:
     """A frame of the child; None for those that concern only the report."""
     match frame:
         case frames.Prefill():
-            return events.Prefilled(key=frame.key, done=frame.done, total=frame.total)
+            return events.Prefilled(
+                key=frame.key, done=frame.done, total=frame.total, planned=frame.planned
+            )
         case frames.Delta():
             return events.Decoded(key=frame.key, text=frame.text, tokens=frame.tokens)
         case frames.Failed():

@@ -111,7 +111,7 @@ class Outbound:
 
     def _submit(self, effect: effects.Submit, now: float) -> None:
         if self._engine is not None:
-            frame = generate(self._told(effect.request, now))
+            frame = generate(self._told(effect.request, now), effect.within_s)
             self._engine.submit(frame)
             self._used(frame.messages, now)
 
@@ -162,7 +162,7 @@ class Outbound:
         self._session.publish(Outgoing(topic=topic, payload=msgspec.json.encode(payload)))
 
 
-def generate(request: Request) -> frames.Generate:
+def generate(request: Request, within_s: float | None = None) -> frames.Generate:
     """A request as the child reads it: no client, no topic, nothing but the work."""
     sampling = request.sampling
     turns = tuple(frames.Message(role=turn.role, content=turn.content) for turn in request.messages)
@@ -180,4 +180,5 @@ def generate(request: Request) -> frames.Generate:
         choices=request.choices,
         schema=request.schema,
         priority=int(request.priority),
+        within_s=within_s,
     )

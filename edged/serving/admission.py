@@ -6,7 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-Code = Literal["busy", "too_many", "paused", "too_hot", "unavailable", "shutting_down"]
+from edged.serving.deadlines import HANDOVER_S
+
+Code = Literal["busy", "too_many", "paused", "too_hot", "too_late", "unavailable", "shutting_down"]
 
 # A broker that takes no replies must not fill our memory: each may be some 10 KiB.
 MAX_UNCONFIRMED = 1024
@@ -15,6 +17,9 @@ MIN_RETRY_S = 1.0
 MAX_RETRY_S = 3600.0
 # A board that was too hot takes minutes to cool, if nobody can say how many.
 COOLING_S = 120.0
+# Share of the wait, as runs were on average, that is there for sure: nobody is sent away who might
+# be in time. How long its own prompt takes only the engine knows, which has read much of it before.
+SURE_WAIT = 0.5
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -34,6 +39,8 @@ class Load(Struct, frozen=True, kw_only=True):
         cool_in_s: Seconds until it is cool again, if that is known.
         draining: The daemon is stopping.
         fatal: Why the engine will not come back; None: it runs or will.
+        answer_within: Seconds in which the request must have ended; None: it may take any time.
+        start_in_s: Seconds until it would start, by the mean; 0 before any run was seen.
     """
 
     waiting: int
@@ -49,6 +56,8 @@ class Load(Struct, frozen=True, kw_only=True):
     cool_in_s: float | None = None
     draining: bool = False
     fatal: str | None = None
+    answer_within: float | None = None
+    start_in_s: float = 0.0
 
 
 class Admitted(Struct, frozen=True):
@@ -65,7 +74,7 @@ class Rejected(Struct, frozen=True, kw_only=True):
 
 def admit(load: Load) -> Admitted | Rejected:
     """Decide on one request by the load alone; a free slot does not need a free place."""
-    return _closed(load) or _full(load) or Admitted()
+    return _closed(load) or _full(load) or _too_late(load) or Admitted()
 
 
 def _closed(load: Load) -> Rejected | None:
@@ -97,6 +106,15 @@ def _full(load: Load) -> Rejected | None:
         text = f"{load.unconfirmed} replies are not taken by the broker yet"
         return Rejected(code="busy", message=text, retry_after_s=_retry(load, load.waiting))
     return None
+
+
+def _too_late(load: Load) -> Rejected | None:
+    within = load.answer_within
+    if within is None or within >= load.start_in_s * SURE_WAIT + HANDOVER_S:
+        return None
+    text = f"it would start in about {load.start_in_s:.1f} s, and answer_within is {within:g} s"
+    retry = _bounded(load.start_in_s - within)
+    return Rejected(code="too_late", message=text, retry_after_s=retry)
 
 
 def _retry(load: Load, queue: int) -> float:

@@ -139,13 +139,14 @@ class Backlog:
         if entry.front:
             return self._front.index(entry) + 1
         priority, client = entry.request.priority, entry.request.client
-        ahead = len(self._front) + sum(
-            len(queue)
-            for above, lane in self._lanes.items()
-            if above < priority
-            for queue in lane.values()
-        )
-        return ahead + _turn(self._lanes[priority], client, entry) + 1
+        return self._before(priority) + _turn(self._lanes[priority], client, entry) + 1
+
+    def next_place(self, request: Request) -> int:
+        """The position that a newcomer would have."""
+        lane = self._lanes[request.priority]
+        rounds = len(lane.get(request.client, ()))
+        ahead = len(lane) if not rounds else _ahead(lane, request.client, rounds)
+        return self._before(request.priority) + ahead + 1
 
     def order(self, limit: int) -> list[Entry]:
         """The next ones, at most `limit`, in the order in which `pop` would give them."""
@@ -154,6 +155,15 @@ class Backlog:
     def entries(self) -> list[Entry]:
         """All that wait, oldest push first."""
         return list(self._entries.values())
+
+    def _before(self, priority: Priority) -> int:
+        """How many go before all of this priority."""
+        return len(self._front) + sum(
+            len(queue)
+            for above, lane in self._lanes.items()
+            if above < priority
+            for queue in lane.values()
+        )
 
     def _order(self) -> Iterator[Entry]:
         yield from self._front
@@ -229,6 +239,11 @@ def _turn(lane: OrderedDict[str, deque[Entry]], client: str, entry: Entry) -> in
     rounds = len(queue) - 1 if queue[-1] is entry else queue.index(entry)
     if not rounds and next(reversed(lane)) == client:
         return len(lane) - 1
+    return _ahead(lane, client, rounds)
+
+
+def _ahead(lane: OrderedDict[str, deque[Entry]], client: str, rounds: int) -> int:
+    """How many go first of a lane, if a client who is in it has had so many turns."""
     ahead, before = 0, True
     for other, queue in lane.items():
         if other == client:

@@ -69,9 +69,15 @@ class Acknowledge(Struct, frozen=True, kw_only=True):
 
 
 class Submit(Struct, frozen=True, kw_only=True):
-    """Hand the request to the engine, under `request.key`."""
+    """Hand the request to the engine, under `request.key`.
+
+    Attributes:
+        request: To be run.
+        within_s: Seconds until the engine must have ended it; None: it may take any time.
+    """
 
     request: Request
+    within_s: float | None = None
 
 
 class CancelRun(Struct, frozen=True, kw_only=True):
@@ -122,8 +128,8 @@ class SendProgress(Struct, frozen=True, kw_only=True):
         key: Whose progress it is.
         id: Names the topic.
         phase: waiting, prefill or decode.
-        fields: waiting: position (1 is next), eta_s; prefill: percent;
-            decode: tokens, predicted_per_second.
+        fields: waiting: position (1 is next), eta_s; prefill: percent, and planned_tokens where it
+            must end in time; decode: tokens, predicted_per_second.
     """
 
     key: str

@@ -136,11 +136,15 @@ class EngineLost(Struct, frozen=True, kw_only=True):
 
 
 class Prefilled(Struct, frozen=True, kw_only=True):
-    """`done` of `total` prompt tokens are read."""
+    """`done` of `total` prompt tokens are read.
+
+    With `answer_within`: `planned` tokens of the answer fit at most.
+    """
 
     key: str
     done: int
     total: int
+    planned: int | None = None
 
 
 class Decoded(Struct, frozen=True, kw_only=True):
@@ -156,7 +160,7 @@ class Completed(Struct, frozen=True, kw_only=True):
 
     Attributes:
         key: `Request.key`.
-        finish_reason: stop, length or cancelled.
+        finish_reason: stop, length, deadline or cancelled.
         usage: The engine's count of tokens.
         prompt_ms: Time spent in prefill.
         predicted_ms: Time spent in decode.

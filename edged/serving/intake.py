@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edged.serving import replies
+from edged.serving import deadlines, replies
 from edged.serving.admission import Rejected, admit
 from edged.serving.effects import Accept, Acknowledge
 from edged.serving.row import Row
@@ -59,16 +59,15 @@ def _again(state: State, event: Arrived, answered: Answered) -> list[Effect]:
 
 def _decide(state: State, event: Arrived, now: float) -> list[Effect]:
     request = event.request
-    verdict = admit(state.load(request.client, request.priority))
+    verdict = admit(state.load(request, now))
     if isinstance(verdict, Rejected):
         reply = replies.refused(request.id, verdict.code, verdict.message, verdict.retry_after_s)
         return state.outcomes.refuse(request, reply, event.ticket)
     job = Job(request=request, accepted_at=now, fingerprint=event.fingerprint)
-    deadline = None if request.expires_in is None else now + request.expires_in
-    state.wait(job, now, deadline)
+    state.wait(job, now, deadlines.start_by(job))
     row = Row(key=request.key, request=request, fingerprint=event.fingerprint)
     return [
         Accept(row=row),
         Acknowledge(ticket=event.ticket),
-        *state.positions.newcomer(request, state.mean_s),
+        *state.positions.newcomer(request, state.mean_s, now),
     ]

@@ -185,6 +185,7 @@ def _request(wire: WireRequest, envelope: Envelope, address: _Address, rules: Ru
         none_of=wire.none_of,
         priority=Priority[(wire.priority or "normal").upper()],
         expires_in=compose.expiry(wire, envelope.expiry_s),
+        answer_within=wire.answer_within,
         stream=wire.stream is not False,
         reply_to=address.reply_to,
         correlation=address.correlation,

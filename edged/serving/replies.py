@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edged.serving import deadlines
 from edged.serving.decision import decide
 from edged.serving.request import Reply, ReplyError, Timings, Usage
 from edged.serving.text import plain
@@ -23,7 +24,7 @@ INTERRUPTED = ReplyError(
 
 # The engine's words for a request that it did not begin.
 PROMPT_TOO_LONG = "prompt_too_long"
-_REJECTED = frozenset({PROMPT_TOO_LONG, "bad_schema"})
+_REJECTED = frozenset({PROMPT_TOO_LONG, "bad_schema", "too_late"})
 
 
 def refused(request_id: str, code: str, message: str, retry_after_s: float | None = None) -> Reply:
@@ -46,11 +47,36 @@ def completed(run: Run, event: Completed, now: float, variant: str | None) -> Re
         variant=variant,
     )
     request = run.job.request
+    if reply.finish_reason == "deadline":
+        return _cut_in_time(reply, request)
     if reply.finish_reason != "stop":
         return msgspec.structs.replace(reply, text=None) if request.choices else reply
     if request.choices:
         return _decided(reply, request, event.scores)
     return reply if request.schema is None else _parsed(reply, run.text)
+
+
+def _cut_in_time(reply: Reply, request: Request) -> Reply:
+    """The reply of a run whose time was over before its answer was whole."""
+    if not (reply.text or "").strip():
+        return msgspec.structs.replace(
+            reply, status="expired", text=None, finish_reason=None, error=_late(request)
+        )
+    if request.schema is None:
+        return reply
+    # Of an answer that a program waits for, the beginning is no answer.
+    message = f"cut to be in time within {_within(request)}, so it is no JSON"
+    error = ReplyError(code="deadline", message=message)
+    return msgspec.structs.replace(reply, status="failed", error=error)
+
+
+def _late(request: Request) -> ReplyError:
+    return ReplyError(code="too_late", message=f"no answer within {_within(request)}")
+
+
+def _within(request: Request) -> str:
+    # Whatever the engine says, its word about a request that has no deadline costs no reply.
+    return f"{request.answer_within or 0:g} s"
 
 
 def _parsed(reply: Reply, text: str) -> Reply:
@@ -102,8 +128,11 @@ def cancelled_early(job: Job, now: float) -> Reply:
 
 def expired(job: Job, now: float) -> Reply:
     """It could not start in time."""
-    message = f"not started within {job.request.expires_in:g} s"
-    error = ReplyError(code="expired", message=message)
+    if deadlines.is_too_late(job, now):
+        error = _late(job.request)
+    else:
+        message = f"not started within {job.request.expires_in:g} s"
+        error = ReplyError(code="expired", message=message)
     return Reply(id=job.request.id, status="expired", error=error, timings=_waited(job, now))
 
 

@@ -69,6 +69,7 @@ class Request(Struct, frozen=True, kw_only=True):
         none_of: The probability below which it is none of them.
         priority: What goes first.
         expires_in: Seconds until it must have started; None: any time will do.
+        answer_within: Seconds until it must have ended, cut if need be; None: it may take any time.
         stream: Whether deltas are published while it runs.
         reply_to: A topic that `may_reply_to` allowed; None: the default reply topic.
         correlation: MQTT correlation data, echoed verbatim.
@@ -87,6 +88,7 @@ class Request(Struct, frozen=True, kw_only=True):
     none_of: float | None = None
     priority: Priority = Priority.NORMAL
     expires_in: float | None = None
+    answer_within: float | None = None
     stream: bool = True
     reply_to: str | None = None
     correlation: bytes | None = None

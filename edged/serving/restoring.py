@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edged.serving import endings, replies
+from edged.serving import deadlines, endings, replies
 from edged.serving.effects import Rewrite
 from edged.serving.events import Restored
 from edged.serving.running import Job
@@ -58,7 +58,6 @@ def _resume(state: State, row: Row, request: Request, now: float) -> list[Effect
         state.jobs[request.key] = job
         return state.conclude(job, replies.unserved(job, replies.INTERRUPTED, now))
     began = ran or job.alone
-    # What has started once has met its deadline; the others are expired by their true age.
-    deadline = None if began or request.expires_in is None else job.accepted_at + request.expires_in
-    state.wait(job, now, deadline, front=began)
+    # What has started once did not expire; whatever must end in time goes by its true age.
+    state.wait(job, now, deadlines.start_by(job, began=began), front=began)
     return []

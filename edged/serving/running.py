@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from edged.serving import deadlines
 from edged.serving.effects import CancelRun, MarkRunning, SendDelta, SendProgress, Submit
 from edged.serving.request import Priority
 from edged.serving.text import clean
@@ -118,6 +119,11 @@ class Running:
             return False
         return len(self._runs) < self.slots or job.request.priority is Priority.URGENT
 
+    def free(self, request: Request) -> int:
+        """Places that a newcomer of its priority would find, if nobody waited."""
+        urgent = request.priority is Priority.URGENT
+        return self.slots + URGENT_SLOTS * urgent - len(self._runs)
+
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
         return list(self._runs.values())
@@ -129,7 +135,8 @@ class Running:
         self.changes += 1
         job.attempts += 1
         asked = job.request if recalled is None else recalled.expand(job.request)
-        return [MarkRunning(key=key, attempts=job.attempts), Submit(request=asked)]
+        submit = Submit(request=asked, within_s=deadlines.within_s(job, now))
+        return [MarkRunning(key=key, attempts=job.attempts), submit]
 
     def end(self, key: str) -> Run | None:
         """Take this run out; None if it does not run (any more)."""
@@ -159,8 +166,10 @@ class Running:
         run.prompt_tokens = event.total
         if not _due(run, now):
             return []
-        percent = round(100 * min(event.done / max(event.total, 1), 1), 1)
-        return [_progress(run, "prefill", {"percent": percent})]
+        fields = {"percent": round(100 * min(event.done / max(event.total, 1), 1), 1)}
+        if event.planned is not None:
+            fields["planned_tokens"] = float(event.planned)
+        return [_progress(run, "prefill", fields)]
 
     def decoded(self, event: Decoded, now: float) -> list[Effect]:
         """Some more text is there."""

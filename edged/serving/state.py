@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edged.serving import replies
+from edged.serving import deadlines, replies
 from edged.serving.admission import Load
 from edged.serving.backlog import Backlog
 from edged.serving.conversations import Bounds, Conversations
@@ -22,7 +22,7 @@ from edged.serving.window import MAX_REPLIES, DuplicateWindow
 
 if TYPE_CHECKING:
     from edged.serving.effects import Effect
-    from edged.serving.request import Priority, Reply
+    from edged.serving.request import Reply, Request
 
 # What a run takes before one was seen: a prompt of 200 tokens and 80 tokens of reply on a Pi 5.
 FIRST_GUESS_S = 30.0
@@ -69,6 +69,7 @@ class State:
         memory_only: The ledger takes no writes.
         restored: What the ledger held at start is taken up.
         mean_s: Mean seconds of a run.
+        timed: It is of runs that there were, and no guess.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -90,6 +91,7 @@ class State:
         self.memory_only = False
         self.restored = False
         self.mean_s = FIRST_GUESS_S
+        self.timed = False
         self._settled: object = None
 
     @property
@@ -104,11 +106,11 @@ class State:
     def _moves(self) -> tuple[int, int, int]:
         return self.backlog.changes, self.running.changes, self.running.slots
 
-    def load(self, client: str, priority: Priority) -> Load:
-        """What admission needs to know about a request of this client and priority."""
+    def load(self, request: Request, now: float) -> Load:
+        """What admission needs to know about a request."""
         return Load(
             waiting=len(self.backlog),
-            waiting_of_client=self.backlog.of_client(client),
+            waiting_of_client=self.backlog.of_client(request.client),
             running=len(self.running),
             capacity=self.settings.capacity,
             per_client=self.settings.per_client,
@@ -116,14 +118,23 @@ class State:
             unconfirmed=self.outcomes.window.unconfirmed,
             avg_service_s=self.mean_s,
             paused=self.paused,
-            too_hot=priority in self.heat.refused,
+            too_hot=request.priority in self.heat.refused,
             cool_in_s=self.heat.cool_in_s,
             draining=self.draining,
             fatal=self.fatal,
+            answer_within=request.answer_within,
+            start_in_s=self._start_in_s(request, now),
         )
+
+    def _start_in_s(self, request: Request, now: float) -> float:
+        # Looking through the queue is for those who ask about it.
+        if request.answer_within is None or not self.timed:
+            return 0.0
+        return self.positions.start_in_s(request, self.mean_s, now)
 
     def served(self, seconds: float) -> None:
         """Count one run into the mean."""
+        self.timed = True
         self.mean_s += NEWEST_SHARE * (seconds - self.mean_s)
 
     def wait(self, job: Job, now: float, deadline: float | None, *, front: bool = False) -> None:
@@ -160,7 +171,7 @@ class State:
         if run.recalled is not None:
             self.conversations.close(run.recalled, None, 0, now)
         run.job.attempts = attempts
-        self.wait(run.job, now, None, front=True)
+        self.wait(run.job, now, deadlines.start_by(run.job, began=True), front=True)
         return [MarkWaiting(key=run.job.request.key, attempts=attempts)]
 
     def waiting(self) -> list[Job]:

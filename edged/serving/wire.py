@@ -22,8 +22,6 @@ MIN_CHOICES = 2
 MAX_CHOICES = 64
 MAX_CHOICE_CHARS = 200
 MAX_SEED = 2**32 - 1
-# Known to the protocol, served by a later version.
-UNSUPPORTED = ("answer_within",)
 
 _Choice = Annotated[str, Meta(min_length=1, max_length=MAX_CHOICE_CHARS)]
 _Choices = Annotated[tuple[_Choice, ...], Meta(min_length=MIN_CHOICES, max_length=MAX_CHOICES)]
@@ -59,6 +57,7 @@ class WireRequest(Struct, frozen=True, forbid_unknown_fields=True):
     none_of: Annotated[float, Meta(gt=0, le=1)] | None = None
     priority: Literal["urgent", "normal", "background"] | None = None
     expires_in: Annotated[float, Meta(ge=0, le=MAX_EXPIRY_S)] | None = None
+    answer_within: Annotated[float, Meta(gt=0, le=MAX_EXPIRY_S)] | None = None
     stream: bool | None = None
     reply_to: str | None = None
 
@@ -76,8 +75,6 @@ KEYS = frozenset(WireRequest.__struct_fields__)
 def misnamed(keys: tuple[str, ...]) -> tuple[str, str] | None:
     """Code and message about the first key that is not understood."""
     for key in keys:
-        if key in UNSUPPORTED:
-            return "unsupported", f"{key} is not supported by this version"
         if key not in KEYS:
             near = difflib.get_close_matches(key[:MAX_STOP_CHARS], sorted(KEYS), n=1)
             hint = f", did you mean {near[0]}?" if near else ""

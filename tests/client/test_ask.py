@@ -78,6 +78,12 @@ def test_waiting_and_prefill_are_told_once_each() -> None:
     ]
 
 
+def test_what_fits_in_time_is_told() -> None:
+    prefill = (TOPICS.progress("a1"), {"phase": "prefill", "percent": 0, "planned_tokens": 40.0})
+    _, _, notes = run(FakeLink([prefill, (TOPICS.reply("a1"), REPLY)]))
+    assert notes.startswith("reading the prompt: 0 %, room for 40 tokens\n")
+
+
 def test_junk_on_the_topics_is_passed_over() -> None:
     link = FakeLink([(TOPICS.stream("a1"), "{"), ("other", "x"), (TOPICS.reply("a1"), REPLY)])
     reply, out, _ = run(link)

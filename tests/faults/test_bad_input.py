@@ -187,6 +187,14 @@ CASES = (
     field("priority", "high"),
     field("expires_in", -1),
     field("expires_in", 10**9),
+    field("answer_within", 0),
+    field("answer_within", -5),
+    field("answer_within", 1e300),
+    field("answer_within", "5"),
+    field("answer_within", True),  # noqa: FBT003 - a value to be refused
+    bad("in no time", '{"prompt": "x", "answer_within": NaN}', "bad_json"),
+    bad("in 1e999 s", '{"prompt": "x", "answer_within": 1e999}', "bad"),
+    bad("in a moment", '{"prompt": "x", "answer_within": 1e-300}', "too_late", "answer_within"),
     field("system", 5),
     field("system", "x" * 32_769),
     unknown("promt", "prompt"),
@@ -196,10 +204,6 @@ CASES = (
     unknown("model_path"),
     bad("a long key", json.dumps({"x" * 10_000: 1}), "unknown_field", "xxx"),
     bad("a forging key", json.dumps({"\x1b[2J\nMESSAGE=forged": 1}), "unknown_field", r"\x1b[2J\n"),
-    *(
-        bad(key, json.dumps({"prompt": "x", key: 1}), "unsupported", key)
-        for key in ("answer_within",)
-    ),
     *(
         Case(
             name=f"topic {number}",

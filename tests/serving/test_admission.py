@@ -53,6 +53,9 @@ def test_room_is_given() -> None:
         ({"waiting": 4, "slots": 2}, "busy", 15.0),
         ({"waiting": 3, "waiting_of_client": 3}, "too_many", 25.0),
         ({"unconfirmed": MAX_UNCONFIRMED}, "busy", 10.0),
+        ({"answer_within": 9.9, "start_in_s": 20.0}, "too_late", 10.1),
+        ({"answer_within": 0.1}, "too_late", MIN_RETRY_S),
+        ({"answer_within": 0.1, "waiting": 4}, "busy", 30.0),
         ({"waiting": 4, "avg_service_s": 0.0}, "busy", MIN_RETRY_S),
         ({"waiting": 4, "avg_service_s": 9e9}, "busy", MAX_RETRY_S),
     ],
@@ -62,6 +65,17 @@ def test_refusals(given: dict[str, Any], code: str, retry: float | None) -> None
     assert isinstance(verdict, Rejected)
     assert (verdict.code, verdict.retry_after_s) == (code, retry)
     assert verdict.message
+
+
+def test_who_might_be_in_time_is_not_sent_away() -> None:
+    assert admit(load(answer_within=10.5, start_in_s=20.0)) == Admitted()
+    assert admit(load(answer_within=0.5)) == Admitted()
+
+
+def test_both_numbers_of_one_who_is_too_late_are_told() -> None:
+    verdict = admit(load(answer_within=5.0, start_in_s=61.234))
+    assert isinstance(verdict, Rejected)
+    assert verdict.message == "it would start in about 61.2 s, and answer_within is 5 s"
 
 
 def test_reason_of_the_engine_is_told() -> None:

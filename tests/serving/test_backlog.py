@@ -193,6 +193,14 @@ class Queue(RuleBasedStateMachine):
         for key in late:
             del self.waiting[key]
 
+    @rule(client=st.sampled_from("abcd"), priority=st.sampled_from(Priority))
+    def place_of_a_newcomer(self, client: str, priority: Priority) -> None:
+        newcomer = request("newcomer", client, priority=priority)
+        place = self.backlog.next_place(newcomer)
+        self.backlog.push(newcomer, self.now)
+        assert self.backlog.position(newcomer.key) == place
+        self.backlog.remove(newcomer.key)
+
     def is_late(self, key: str) -> bool:
         deadline = self.waiting[key]
         return deadline is not None and deadline < self.now

@@ -31,6 +31,8 @@ SETTINGS = Settings(capacity=4, per_client=3, duplicate_window_s=WINDOW_S, max_r
 MAX_STREAMS = 3
 CLIENTS = st.sampled_from(["", "a", "b"])
 PICK = st.integers(0, 1000)
+# Seconds until it must have started, and until it must have ended.
+LIMITS = ((None, None), (None, None), (0.0, None), (5.0, None), (None, 7.0), (5.0, 7.0))
 
 
 def died(batch: list[fx.Effect]) -> set[str]:
@@ -283,7 +285,7 @@ class World(RuleBasedStateMachine):
         client=CLIENTS,
         name=st.sampled_from(["x", "y", "gen"]) | st.integers(0, 30).map("n{}".format),
         priority=st.sampled_from(Priority),
-        expires_in=st.sampled_from([None, None, 0.0, 5.0]),
+        limits=st.sampled_from(LIMITS),
         stream=st.booleans(),
         session=st.sampled_from([None, "s", "t"]),
     )
@@ -292,17 +294,19 @@ class World(RuleBasedStateMachine):
         client: str,
         name: str,
         priority: Priority,
-        expires_in: float | None,
+        limits: tuple[float | None, float | None],
         session: str | None,
         *,
         stream: bool,
     ) -> None:
         fingerprint = f"f{len(self.messages)}"
+        expires_in, within = limits
         self.messages[fingerprint] = request(
             name,
             client,
             priority=priority,
             expires_in=expires_in,
+            answer_within=within,
             stream=stream,
             session=session,
             prompt=fingerprint,
@@ -364,10 +368,10 @@ class World(RuleBasedStateMachine):
         self.send(ev.Decoded(key=self.touch(pick), text=text, tokens=1))
 
     @precondition(lambda self: self.runs)
-    @rule(pick=PICK)
-    def completed(self, pick: int) -> None:
+    @rule(pick=PICK, reason=st.sampled_from(["stop", "stop", "deadline"]))
+    def completed(self, pick: int, reason: str = "stop") -> None:
         key = self.a_run(pick)
-        reason = "cancelled" if self.runs.pop(key) else "stop"
+        reason = "cancelled" if self.runs.pop(key) else reason
         self.send(completed(key, reason))
 
     @precondition(lambda self: self.runs)

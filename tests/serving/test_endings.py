@@ -114,6 +114,8 @@ class TestCompleted:
             ('{"on": tr', "length", "ok", {"text": '{"on": tr'}, None),
             ('{"on"', "cancelled", "cancelled", {"text": '{"on"'}, None),
             ('{"on"', "stop", "failed", {"text": '{"on"'}, "bad_answer"),
+            ('{"on"', "deadline", "failed", {"text": '{"on"'}, "deadline"),
+            ("", "deadline", "expired", {}, "too_late"),
         ],
     )
     def test_an_answer_that_obeys_a_schema_is_json_if_it_is_whole(
@@ -128,6 +130,25 @@ class TestCompleted:
         assert reply["status"] == status
         assert {name: reply[name] for name in ("text", "json") if name in reply} == shown
         assert reply.get("error", {}).get("code") == code
+
+    def test_cut_in_time_has_the_text_there_is(self) -> None:
+        desk = Desk()
+        desk.ask(request("q", answer_within=5))
+        desk.on(Decoded(key=KEY, text="It is warm.", tokens=9))
+        reply = answer(desk.on(completed(KEY, "deadline")))
+        assert (reply.status, reply.finish_reason) == ("ok", "deadline")
+        assert (reply.text, reply.error, reply.usage) == ("It is warm.", None, usage())
+
+    @pytest.mark.parametrize("choices", [(), ("on", "off")])
+    def test_nothing_in_time_is_too_late(self, choices: tuple[str, ...]) -> None:
+        desk = Desk()
+        desk.ask(request("q", answer_within=5, choices=choices))
+        desk.on(Decoded(key=KEY, text=" ", tokens=1))
+        reply = answer(desk.on(completed(KEY, "deadline"), after=4.8))
+        assert (reply.status, reply.finish_reason, reply.text) == ("expired", None, None)
+        assert reply.error is not None
+        assert (reply.error.code, reply.error.message) == ("too_late", "no answer within 5 s")
+        assert reply.usage == usage()
 
     @pytest.mark.parametrize(("none_of", "choice"), [(None, "on"), (0.7, "on"), (0.8, None)])
     def test_a_decision_has_a_choice_and_no_text(

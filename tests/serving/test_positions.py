@@ -62,6 +62,15 @@ def test_far_back_is_told_once() -> None:
     assert "farther" not in moved
 
 
+def test_who_must_end_in_time_makes_nobody_wait_longer() -> None:
+    desk = Desk()
+    desk.ask(request("run", answer_within=10.2))
+    desk.now += 4
+    assert told(desk.ask(request("a", answer_within=8))) == {"a": (1, 6.0)}
+    assert told(desk.ask(request("b"))) == {"b": (2, 14.0)}
+    assert told(desk.ask(request("c"))) == {"c": (3, 44.0)}
+
+
 def test_more_slots_are_faster() -> None:
     desk = Desk(streams=2)
     for name in ("run1", "run2", "a"):

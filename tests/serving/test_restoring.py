@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from edged.serving.deadlines import HANDOVER_S
 from edged.serving.effects import Conclude, Forget, MarkRunning, Rewrite, SendReply, Submit
 from edged.serving.events import (
     EngineLost,
@@ -24,9 +29,9 @@ def row(
     *,
     attempts: int = 0,
     age_s: float = 5.0,
-    expires_in: float | None = None,
+    **asks: Any,
 ) -> Row:
-    asked = request(name, expires_in=expires_in)
+    asked = request(name, **asks)
     return Row(key=asked.key, state=state, request=asked, attempts=attempts, age_s=age_s)
 
 
@@ -65,6 +70,25 @@ def test_waiting_has_aged() -> None:
     desk = restored(row("a", age_s=5, expires_in=9))
     assert not desk.on(Tick(), after=4)
     assert answer(desk.on(Tick(), after=0.1)).status == "expired"
+
+
+def test_time_to_answer_goes_on_while_nobody_is_there() -> None:
+    desk = restored(
+        row("waits", age_s=5, answer_within=20), row("ran", "running", age_s=8, answer_within=20)
+    )
+    sent = only(desk.on(engine_ready(2), after=4), Submit)
+    assert {it.request.id: it.within_s for it in sent} == {
+        "ran": pytest.approx(8 - HANDOVER_S),
+        "waits": pytest.approx(11 - HANDOVER_S),
+    }
+
+
+def test_what_ran_is_too_late_after_its_time() -> None:
+    desk = Desk(ready=False)
+    effects = desk.on(Restored(rows=(row("a", "running", attempts=1, age_s=9, answer_within=9),)))
+    reply = answer(effects)
+    assert reply.error is not None
+    assert (reply.status, reply.error.code) == ("expired", "too_late")
 
 
 def test_running_goes_first_and_once_more() -> None:

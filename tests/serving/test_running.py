@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from edged.serving.deadlines import HANDOVER_S
 from edged.serving.effects import CancelRun, Effect, SendDelta, SendProgress, Submit
 from edged.serving.events import CancelAsked, Decoded, PauseSet, Prefilled
 from edged.serving.request import Priority
@@ -57,6 +60,21 @@ def test_prefill_tells_percent_at_most_once_a_second() -> None:
         [("prefill", {"percent": 100.0})],
     ]
     assert not desk.on(Prefilled(key=KEY, done=0, total=0))
+
+
+def test_prefill_tells_what_is_planned() -> None:
+    desk = started()
+    (told,) = only(desk.on(Prefilled(key=KEY, done=0, total=8, planned=40)), SendProgress)
+    assert told.fields == {"percent": 0.0, "planned_tokens": 40.0}
+
+
+def test_the_engine_is_told_what_is_left_of_the_time() -> None:
+    desk = Desk(ready=False)
+    desk.ask(request("q", answer_within=10))
+    (sent,) = only(desk.on(engine_ready(), after=4), Submit)
+    assert sent.within_s == pytest.approx(6 - HANDOVER_S)
+    (sent,) = only(Desk().ask(request("q")), Submit)
+    assert sent.within_s is None
 
 
 def test_decode_tells_the_rate_at_most_once_a_second() -> None:
