@@ -104,6 +104,7 @@ class Handling:
         self._handlers: dict[type, Callable[[Any, float], Effects]] = {
             packet.Incoming: self._incoming,
             packet.Connected: self._connected,
+            packet.Settled: self._settled,
             packet.Disconnected: self._disconnected,
             packet.Taken: self._taken,
             packet.Refused: self._denied,
@@ -207,6 +208,10 @@ class Handling:
         # A broker that was restarted may have lost everything retained.
         self._announce(now)
         return []
+
+    def _settled(self, event: packet.Settled, now: float) -> Effects:
+        del event
+        return self._dispatcher.on(events.HouseKnown(), now)
 
     def _house_up(self, event: HouseUp, now: float) -> Effects:
         del event

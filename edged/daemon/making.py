@@ -41,6 +41,7 @@ def serving_settings(config: Config) -> Settings:
         per_client=serving.client_share,
         duplicate_window_s=serving.duplicate_window_s,
         sessions=bounds(config.sessions),
+        unheard=frozenset(persona.name for persona in config.personas if persona.fields),
     )
 
 

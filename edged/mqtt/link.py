@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edged.mqtt import receipts
 from edged.mqtt.connect import OFFLINE, ONLINE, keepalive
 from edged.mqtt.failure import Failure
-from edged.mqtt.packet import Connected, Granted, Incoming, Outgoing, Refused, Taken
+from edged.mqtt.packet import Connected, Granted, Incoming, Outgoing, Refused, Settled, Taken
 from edged.mqtt.settling import Settling
 from edged.mqtt.wire import SILENT, ConnAck, Lost, Note, PubAck, SubAck, Wire
 
@@ -271,6 +271,9 @@ class Link:
                 desk.take_in(each)
 
     def _settle(self) -> None:
+        if self._settling.over:
+            return
+        self._desk.courier.send(Settled(connection=self.number))
         for each in self._settling.end():
             self._desk.take_in(each)
 

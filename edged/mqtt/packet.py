@@ -108,6 +108,12 @@ class Connected(Struct, frozen=True, kw_only=True):
     refused: tuple[str, ...] = ()
 
 
+class Settled(Struct, frozen=True, kw_only=True):
+    """What the broker retains on topics of others has arrived; told where there are such."""
+
+    connection: int
+
+
 class Disconnected(Struct, frozen=True, kw_only=True):
     """No connection; told once per cause, not once per attempt.
 
@@ -146,4 +152,4 @@ class Granted(Struct, frozen=True, kw_only=True):
     topic: str
 
 
-SessionEvent = Incoming | Connected | Disconnected | Taken | Refused | Granted
+SessionEvent = Incoming | Connected | Settled | Disconnected | Taken | Refused | Granted

@@ -122,7 +122,7 @@ def _next(state: State, now: float) -> Job | None:
     if not state.ready or state.paused or state.running.full or not state.stirred:
         return None
     fits = state.running.fits
-    entry = state.backlog.pop(now, lambda asked: fits(state.jobs[asked.key]), state.lines.first)
+    entry = state.backlog.pop(now, lambda asked: fits(state.jobs[asked.key]), state.may_start)
     if entry is None:
         state.settle()
         return None
@@ -155,6 +155,11 @@ def _pause_set(state: State, event: events.PauseSet, _now: float) -> list[Effect
 def _limits_set(state: State, event: events.LimitsSet, _now: float) -> list[Effect]:
     state.settings = replace(state.settings, capacity=event.capacity, per_client=event.per_client)
     state.conversations.bounds = event.sessions or state.conversations.bounds
+    return []
+
+
+def _house_known(state: State, _event: events.HouseKnown, _now: float) -> list[Effect]:
+    state.unheard = frozenset()
     return []
 
 
@@ -218,6 +223,7 @@ _HANDLERS: dict[type, Callable[[State, Any, float], list[Effect]]] = {
     events.ForgetAsked: _forget_asked,
     events.PauseSet: _pause_set,
     events.LimitsSet: _limits_set,
+    events.HouseKnown: _house_known,
     events.Paced: _paced,
     events.Drain: _drain,
     events.DrainOver: endings.drain_over,

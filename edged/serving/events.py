@@ -208,6 +208,10 @@ class LedgerLost(Struct, frozen=True, kw_only=True):
     """
 
 
+class HouseKnown(Struct, frozen=True, kw_only=True):
+    """A broker has told how the house is: what waited through a restart can be told."""
+
+
 class LedgerBack(Struct, frozen=True, kw_only=True):
     """The ledger takes writes again; answered with a `Rewrite` of every row.
 
@@ -241,4 +245,5 @@ Event = (
     | Restored
     | LedgerLost
     | LedgerBack
+    | HouseKnown
 )

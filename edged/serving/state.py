@@ -39,6 +39,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         duplicate_window_s: Seconds for which a reply is remembered after the broker took it.
         max_replies: The most replies remembered in that window.
         sessions: How much is kept of conversations.
+        unheard: Personas whose fields no broker has told yet.
     """
 
     capacity: int = 64
@@ -46,6 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     duplicate_window_s: float = 600.0
     max_replies: int = MAX_REPLIES
     sessions: Bounds = Bounds()
+    unheard: frozenset[str] = frozenset()
 
 
 class State:
@@ -60,6 +62,7 @@ class State:
         conversations: What was said in each session.
         outcomes: The answered ones.
         positions: Tells those who wait.
+        unheard: Personas that begin nothing before it is known how the house is.
         variant: What the engine has loaded last.
         ready: The engine takes requests.
         fatal: Why the engine will not come back; None: it is there or will be.
@@ -82,6 +85,7 @@ class State:
         window = DuplicateWindow(settings.duplicate_window_s, settings.max_replies)
         self.outcomes = Outcomes(window)
         self.positions = Positions(self.backlog, self.running)
+        self.unheard = settings.unheard
         self.variant: str | None = None
         self.ready = False
         self.fatal: str | None = None
@@ -103,8 +107,13 @@ class State:
         """Nobody who waits can start: not worth another look before something moves."""
         self._settled = self._moves()
 
-    def _moves(self) -> tuple[int, int, int]:
-        return self.backlog.changes, self.running.changes, self.running.slots
+    def _moves(self) -> tuple[int, int, int, int]:
+        changes = self.backlog.changes, self.running.changes
+        return *changes, self.running.slots, len(self.unheard)
+
+    def may_start(self, request: Request) -> bool:
+        """Whether it waits for nothing but its turn."""
+        return request.persona not in self.unheard and self.lines.first(request)
 
     def load(self, request: Request, now: float) -> Load:
         """What admission needs to know about a request."""

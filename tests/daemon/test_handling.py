@@ -504,3 +504,7 @@ def test_the_target_of_the_file_is_asked_for_when_the_file_changes_it() -> None:
     assert chooser.targets == []
     desk.take(ConfigRead(Config(engine=EngineConfig(target_tps=12))))
     assert chooser.targets == [12]
+
+
+def test_how_the_house_is_is_told_to_who_decides() -> None:
+    assert Desk().take(packet.Settled(connection=1)) == []

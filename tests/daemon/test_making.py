@@ -44,5 +44,6 @@ def test_the_topics_of_fields_are_read_beside_our_own() -> None:
     personas = (PersonaConfig(name="x", fields=fields), PersonaConfig(name="y"))
     tree = topics(Config(node="n", personas=personas, discovery=DiscoveryConfig(mode="off")))
     assert tree.facts == {"garden/air"}
+    assert serving_settings(Config(personas=personas)).unheard == {"x"}
     assert tree.subscriptions() == Topics("n").subscriptions() | {"garden/air": 0}
     assert topics(Config()).parse("homeassistant/status") is not None

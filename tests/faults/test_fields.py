@@ -108,6 +108,27 @@ def test_one_that_waits_is_told_how_it_is_when_its_turn_comes() -> None:
         assert unharmed(daemon) == []
 
 
+def test_one_that_waits_through_a_restart_waits_for_a_broker_too() -> None:
+    with Broker() as broker, TestClient(broker.port) as client:
+        daemon = DaemonProcess(broker.port, script={"load_ms": 600_000}, config=CONFIG)
+        with daemon:
+            client.subscribe(f"edged/{NODE}/#")
+            house(client, door="ajar")
+            client.send(NODE, "?", id="waits", persona="butler")
+            client.send(NODE, "?", id="plain")
+            client.wait_topic(f"edged/{NODE}/progress/plain")
+            daemon.kill()
+            broker.freeze()
+            daemon.write_script(QUICK)
+            daemon.patient = False
+            daemon.start()
+            eventually(lambda: "finished request_id=plain" in daemon.stderr(), "the other")
+            assert "finished request_id=waits" not in daemon.stderr()
+            broker.thaw()
+            assert "Door: ajar" in reply_of(client, "waits")["text"]
+            assert unharmed(daemon) == []
+
+
 @pytest.mark.parametrize(
     "payload",
     [

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from edged.mqtt.packet import Connected, Disconnected, Incoming, Refused, Taken
+from edged.mqtt.packet import Connected, Disconnected, Incoming, Refused, Settled, Taken
 from tests.mqtt.rider import Rider
 from tests.mqtt.scripted import DISCONNECT, PUBACK, PUBLISH, Line, ScriptedBroker
 
@@ -235,6 +235,7 @@ def test_what_was_asked_while_we_were_away_waits_for_what_is_retained() -> None:
         known.set()
         rider.wait(Incoming, count=4)
         assert heard(rider) == [b"open", b"first", b"second", b"third"]
+        assert len(rider.of(Settled)) == 1
 
 
 def test_a_broker_that_confirms_nothing_holds_nothing_back_for_long() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from edged.serving.effects import (
     LEDGER_OPS,
     Accept,
@@ -16,6 +18,7 @@ from edged.serving.events import (
     CancelAsked,
     Drain,
     EngineChanging,
+    HouseKnown,
     LedgerBack,
     LedgerLost,
     LimitsSet,
@@ -212,3 +215,13 @@ class TestLedger:
         assert kinds(effects) == ["Settle", "Forget"]
         assert only(effects, Forget)[0].key == request("a").key
         assert all(isinstance(effect, LEDGER_OPS) for effect in effects)
+
+
+def test_nobody_begins_who_would_be_told_nothing_of_the_house() -> None:
+    desk = Desk(unheard=frozenset({"butler"}))
+    butler = replace(request("told"), persona="butler")
+    assert not only(desk.ask(butler), Submit)
+    cook = replace(request("cook"), persona="cook")
+    assert only(desk.ask(cook), Submit)[0].request == cook
+    assert not only(desk.on(completed(cook.key)), Submit)
+    assert only(desk.on(HouseKnown()), Submit)[0].request == butler
