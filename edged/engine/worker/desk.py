@@ -192,6 +192,7 @@ class Desk:
         try:
             run = self._maker.make(arrival)
         except PromptError as error:
+            self.runs.turn_away(arrival.request.key)
             self._fail(arrival.request.key, error.code, str(error))
             return
         known = self._prefixes.known(run.prompt)

@@ -128,6 +128,12 @@ class Reading:
             self._say_break(model, lease.broke)
         return True
 
+    def restart(self, prefixes: Prefixes) -> None:
+        """Give up what it has read; it may begin again with what others know."""
+        prefixes.abandon(self.sequence)
+        self.sequence = NOWHERE
+        self.position = 0
+
     def place(self, batch: Batch, count: int) -> None:
         """Put the next `count` unread tokens into the step."""
         end = self.position + count

@@ -94,6 +94,10 @@ class Runs:
         if any(arrival.request.key == key for arrival in self.arrived):
             self._cancelled.add(key)
 
+    def turn_away(self, key: str) -> None:
+        """A newcomer becomes no run; whoever has its key later is another one."""
+        self._cancelled.discard(key)
+
     def interrupts(self, step: list[Reading], now: float) -> bool:
         """Whether a step that only reads prompts is to be given up for something better."""
         if not step:

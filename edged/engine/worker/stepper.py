@@ -101,10 +101,12 @@ class Stepper:
 
     def _undo(self, readers: list[Reading]) -> None:
         """Forget what an aborted step may have left of its tokens."""
-        if not self._context.memory.partial:
-            return  # its only reader is at its end, and leaves nothing
         for reader in readers:
-            self._context.memory.drop(reader.sequence, reader.position)
+            if self._context.memory.partial:
+                self._context.memory.drop(reader.sequence, reader.position)
+            else:
+                # A state that is half changed cannot be put back.
+                reader.restart(self._prefixes)
 
     def _enter(
         self, decoders: list[Sequence], readers: list[Reading], chunks: list[int], now: float

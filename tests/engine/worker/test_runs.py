@@ -66,6 +66,16 @@ def test_a_cancel_finds_runs_and_newcomers_and_nobody_else() -> None:
     assert [one.cancelled for one in (first, second, third)] == [True, True, False]
 
 
+def test_a_cancel_of_one_that_was_turned_away_is_not_for_the_next_of_its_key() -> None:
+    table = runs()
+    table.arrived.append(Arrival(prompt(key="a"), 0.0))
+    table.cancel("a")
+    table.turn_away("a")
+    another = run("a")
+    table.add(another, 0, partial=True)
+    assert not another.cancelled
+
+
 def test_what_interrupts_a_step() -> None:
     reading = run("a")
     table = runs(reading)
