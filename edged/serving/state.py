@@ -100,8 +100,9 @@ class State:
 
     @property
     def stirred(self) -> bool:
-        """Whether anything moved since nobody who waits could start."""
-        return self._settled != self._moves()
+        """Whether somebody may start, for all that is known without a look at those who wait."""
+        # Whoever stands behind another one of its session waits, and none of them runs.
+        return len(self.backlog) > self.lines.behind and self._settled != self._moves()
 
     def settle(self) -> None:
         """Nobody who waits can start: not worth another look before something moves."""

@@ -19,8 +19,10 @@ def test_each_session_has_a_line_of_its_own() -> None:
     for asked in (a, b, other):
         lines.join(asked)
     assert [lines.first(asked) for asked in (a, b, other)] == [True, False, True]
+    assert lines.behind == 1
     lines.leave(a)
     assert lines.first(b)
+    assert lines.behind == 0
 
 
 def test_the_same_name_of_another_owner_is_another_session() -> None:
@@ -35,9 +37,10 @@ def test_the_same_name_of_another_owner_is_another_session() -> None:
 def test_who_comes_back_keeps_its_place() -> None:
     lines = Lines()
     a, b = request("a", session="s"), request("b", session="s")
-    for asked in (a, b, a):
+    for asked in (a, b, a, b):
         lines.join(asked)
     assert lines.first(a)
+    assert lines.behind == 1
 
 
 def test_leaving_from_anywhere_leaves_nothing_behind() -> None:
@@ -48,6 +51,7 @@ def test_leaving_from_anywhere_leaves_nothing_behind() -> None:
     for each in (asked[1], asked[0], asked[0]):
         lines.leave(each)
     assert lines.first(asked[2])
+    assert lines.behind == 0
     lines.leave(asked[2])
     lines.leave(asked[2])
     assert not lines._lines

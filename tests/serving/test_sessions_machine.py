@@ -110,6 +110,13 @@ class World(RuleBasedStateMachine):
         assert {run.job.request.key for run in state.running.runs()} == set(self.runs)
 
     @invariant()
+    def who_stands_behind_is_counted(self) -> None:
+        state = self.desk.dispatcher._state
+        behind = [job for job in state.jobs.values() if not state.lines.first(job.request)]
+        assert state.lines.behind == len(behind)
+        assert all(job.request.key in state.backlog for job in behind), "none of them runs"
+
+    @invariant()
     def no_more_is_kept_than_allowed(self) -> None:
         state = self.desk.dispatcher._state
         assert len(state.conversations) <= BOUNDS.capacity + len(self.runs)
