@@ -77,6 +77,15 @@ def test_throttling_is_told_once_and_so_is_its_end(house: House, fresh: str) -> 
     ]
 
 
+def test_what_is_asked_in_one_text_field_is_one_conversation(house: House) -> None:
+    inputs = {"question": "input_text.question", "under_way": "input_text.under_way"}
+    house.entities["input_text.question"] = {"state": "Is the kitchen warm?"}
+    Automation(BLUEPRINTS / "speak.yaml", house, inputs).fire("ask")
+    ((_, payload),) = house.published
+    asked = json.loads(payload)
+    assert (asked["prompt"], asked["session"]) == ("Is the kitchen warm?", "input_text.question")
+
+
 def test_sentences_are_cut_at_full_stops_at_the_end_and_before_they_grow_too_long(
     house: House,
 ) -> None:

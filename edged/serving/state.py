@@ -140,6 +140,8 @@ class State:
         # Looking through the queue is for those who ask about it.
         if request.answer_within is None or not self.timed:
             return 0.0
+        if len(self.backlog) == self.lines.behind and self.running.free(request) > 0:
+            return 0.0  # it overtakes all who wait
         return self.positions.start_in_s(request, self.mean_s, now)
 
     def served(self, seconds: float) -> None:

@@ -143,6 +143,16 @@ def test_nobody_is_looked_for_again_before_something_moves() -> None:
     assert ids(desk.ask(asked("c", None))) == ["c"]
 
 
+def test_who_overtakes_all_who_wait_is_not_sent_away_for_them() -> None:
+    desk = Desk(streams=2)
+    talk(desk, "served", "one")
+    for number in range(5):
+        desk.ask(asked(f"r{number}"))
+    desk.on(Tick(), after=1)
+    newcomer = request("q", answer_within=5)
+    assert ids(desk.ask(newcomer)) == ["q"]
+
+
 def test_cancel_of_the_first_lets_the_second_start_with_what_was_before() -> None:
     desk = Desk()
     talk(desk, "a", "one")
