@@ -45,12 +45,12 @@ def inside(svg: str, height: float) -> None:
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6), st.integers(2, 10))
 def test_ticks_are_round_even_and_reach_past_both_ends(low: float, span: float, about: int) -> None:
     found = chart.ticks(low, low + span, about)
-    steps = {round(b - a, 6) for a, b in pairwise(found)}
+    steps = [b - a for a, b in pairwise(found)]
     slack = 1e-6 * max(1.0, abs(low) + span)
     assert found[0] <= low + slack
     assert found[-1] >= low + span - slack
     assert 2 <= len(found) <= about + 3
-    assert max(steps) - min(steps) < 1e-3 * max(steps)
+    assert max(steps) - min(steps) < 1e-2 * max(steps)
 
 
 @pytest.mark.parametrize(
