@@ -95,6 +95,7 @@ def _demo(args: argparse.Namespace) -> int:
 # Options of `ask` that go into the request as they are.
 _ASKED = (
     "system",
+    "persona",
     "session",
     "max_tokens",
     "temperature",
@@ -213,6 +214,7 @@ def _client_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     ask = verbs.add_parser("ask", help="ask a running edged one prompt over MQTT")
     ask.add_argument("prompt", help="the prompt; - reads it from standard input")
     ask.add_argument("--system", help="a system prompt")
+    ask.add_argument("--persona", metavar="NAME", help="the persona that answers, as configured")
     ask.add_argument("--session", metavar="ID", help="go on with the conversation of this name")
     ask.add_argument("--max-tokens", type=int, metavar="N", help="most tokens of the answer")
     ask.add_argument("--temperature", type=float, metavar="T", help="0 is greedy, up to 5")

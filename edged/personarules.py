@@ -77,7 +77,7 @@ def _system(persona: PersonaConfig, where: str) -> Iterator[Broken]:
     if snapshot and not lead:
         yield (
             keys,
-            "must begin with a line without {{: what comes before is read once, the rest anew",
+            "must begin with a line without {{, for what stands before the fields is read once",
         )
     if is_torn(snapshot):
         yield keys, "holds a {{ that opens no field, which is {{ name }}"

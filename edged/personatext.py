@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_GAP = re.compile(r"\n[ \t]*(?=\n)")  # the end of a line before an empty one
 _FIELD = re.compile(r"\{\{[ \t]*([a-z0-9_-]{1,32})[ \t]*\}\}")
 
 
 def parts(system: str) -> tuple[str, str]:
-    """What stays the same, and the snapshot: all from the first line with a `{{ }}` on.
+    """What stays the same, and the snapshot: all from the first paragraph with a `{{ }}` on.
 
-    Both without white space around them; the snapshot is empty where nothing is filled in.
+    If nothing stands before that paragraph, the snapshot begins with the line. Both are without
+    white space around them; the snapshot is empty where nothing is filled in.
     """
     found = system.find("{{")
-    start = len(system) if found < 0 else system.rfind("\n", 0, found) + 1
+    if found < 0:
+        return system.strip(), ""
+    line = system.rfind("\n", 0, found) + 1
+    paragraph = max((gap.end() for gap in _GAP.finditer(system, 0, line)), default=0)
+    start = paragraph if system[:paragraph].strip() else line
     return system[:start].strip(), system[start:].strip()
 
 

@@ -304,8 +304,8 @@ class PersonaConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: `[a-z0-9_-]{1,32}`, unique.
-        system: The system prompt, 1 to 32768 characters; from the first line with a `{{ name }}`
-            on it is filled in and put last, before what is asked.
+        system: The system prompt, 1 to 32768 characters; from the first paragraph with a
+            `{{ name }}` on it is filled in and put last, before what is asked.
         turns: Exchanges that follow it, at most 32.
         fields: What can be filled in, at most 32.
     """

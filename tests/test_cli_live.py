@@ -23,7 +23,8 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(name="port", scope="module")
 def _port() -> Iterator[int]:
-    with Broker() as broker, DaemonProcess(broker.port, script={}):
+    butler = {"name": "butler", "system": "Be brief."}
+    with Broker() as broker, DaemonProcess(broker.port, script={}, config={"personas": [butler]}):
         yield broker.port
 
 
@@ -62,6 +63,12 @@ def test_ask_for_an_answer_that_obeys_a_schema(port: int, tmp_path: Path) -> Non
     assert json.loads(edged(port, "ask", "hm", "--schema", str(schema)).stdout) == {"on": False}
     schema.write_text("{}")
     assert "bad_schema" in edged(port, "ask", "is it on?", "--schema", str(schema)).stderr
+
+
+def test_ask_names_a_persona(port: int) -> None:
+    done = edged(port, "ask", "hello", "--persona", "butler", "--json")
+    assert json.loads(done.stdout)["usage"]["prompt_tokens"] == 3
+    assert "known: butler" in edged(port, "ask", "hello", "--persona", "cook").stderr
 
 
 def test_ask_goes_on_with_a_session(port: int) -> None:

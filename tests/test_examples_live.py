@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from bench.home import BLUEPRINTS, ENTITIES
-from edged.settings import Config
+from edged.config import Config, parse
 from tests.rig.blueprint import Automation, House, native
 from tests.rig.broker import Broker
 from tests.rig.client import TestClient
@@ -27,13 +28,20 @@ ALARM = {"alarm": "binary_sensor.cellar"}
 CLASSIFY = {"text": "input_text.mail", "dropdown": "input_select.topic"}
 
 
+def personas() -> dict[str, Any]:
+    found = parse((EXAMPLES / "personas.yaml").read_bytes(), "personas.yaml")
+    assert isinstance(found, Config)
+    built: dict[str, Any] = msgspec.to_builtins({"personas": found.personas})
+    return built
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     script = {"ms_per_token": 1}
     with (
         Broker() as broker,
         TestClient(broker.port) as client,
-        DaemonProcess(broker.port, node=NODE, script=script),
+        DaemonProcess(broker.port, node=NODE, script=script, config=personas()),
     ):
         yield client
 
@@ -61,6 +69,19 @@ def test_a_summary_that_failed_and_an_option_that_is_none_do_nothing(house: Hous
         "reply", **reply("ok", text='{"wa')
     )
     assert house.calls == []
+
+
+def test_a_persona_tells_of_the_morning_by_the_topics_it_knows(
+    client: TestClient, house: House
+) -> None:
+    client.subscribe(f"edged/{NODE}/reply/morning")
+    client.publish("house/sensor/outside_temperature/state", "3.5", retain=True)
+    client.publish("house/binary_sensor/front_door/state", "on", retain=True)
+    inputs = {"entities": ["sensor.hall"], "persona": "morning"}
+    Automation(BLUEPRINTS / "morning_summary.yaml", house, inputs).fire("ask")
+    text = client.wait_topic(f"edged/{NODE}/reply/morning").json()["text"]
+    assert text.startswith("How the house is: Outside 3.5 °C, rain today unknown.")
+    assert "Front door open: on. Washing machine: nobody knows. The hall: dark." in text
 
 
 @pytest.mark.parametrize("fresh", ["", "unknown"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -11,8 +12,10 @@ from edged.client.link import decode_object
 from edged.doctor.facts import Broker
 from edged.errors import EdgedError
 from edged.mqtt.client import Client
+from edged.mqtt.packet import MAX_FACT_BYTES
 from edged.mqtt.topics import Topics
 from edged.password import read_password
+from edged.serving.facts import Facts
 
 if TYPE_CHECKING:
     from edged.settings import Config
@@ -35,21 +38,46 @@ def connect(config: Config, credential: Path = CREDENTIAL) -> tuple[Broker, dict
     """
     where = f"{config.mqtt.host}:{config.mqtt.port}"
     topics = Topics(config.node, config.mqtt.reply_prefixes)
-    availability = ""
-    state: dict[str, object] = {}
+    facts = Facts(config.personas)
     try:
         with Client(config.mqtt, read_password(_password_file(config, credential))) as link:
             link.subscribe(topics.availability, topics.state)
-            deadline = time.monotonic() + LISTEN_S
-            while not (availability and state) and (left := deadline - time.monotonic()) > 0:
-                message = link.receive(left)
-                if message is not None and message.topic == topics.availability:
-                    availability = message.payload[:MAX_WORD].decode(errors="replace")
-                elif message is not None:
-                    state = decode_object(message.payload)
+            if facts.topics:
+                with contextlib.suppress(EdgedError):  # those it refuses are silent
+                    link.subscribe(*facts.topics)
+            availability, state = _listen(link, topics, facts)
     except EdgedError as error:
         return Broker(where=where, problem=str(error)), {}
-    return Broker(where=where, availability=availability), state
+    found = Broker(
+        where=where,
+        availability=availability,
+        topics=len(facts.topics),
+        silent=facts.missing(time.monotonic()),
+    )
+    return found, state
+
+
+def _listen(link: Client, topics: Topics, facts: Facts) -> tuple[str, dict[str, object]]:
+    """What edged says of itself; what the house says goes into `facts`."""
+    availability = ""
+    state: dict[str, object] = {}
+    unheard = set(facts.topics)
+    deadline = time.monotonic() + LISTEN_S
+    while (
+        not (availability and state and not unheard) and (left := deadline - time.monotonic()) > 0
+    ):
+        message = link.receive(left)
+        if message is None:
+            continue
+        unheard.discard(message.topic)
+        if message.topic == topics.availability:
+            availability = message.payload[:MAX_WORD].decode(errors="replace")
+        elif message.topic == topics.state:
+            state = decode_object(message.payload)
+        elif len(message.payload) <= MAX_FACT_BYTES:
+            now = time.monotonic()
+            facts.hear(message.topic, message.payload, now, connection=1, retained=True)
+    return availability, state
 
 
 def _password_file(config: Config, credential: Path) -> str | None:

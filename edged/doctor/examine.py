@@ -30,6 +30,7 @@ def examine(facts: Facts) -> list[Finding]:
         *storage.models(facts.files),
         house.configuration(facts.notes),
         house.broker(facts.broker),
+        *house.fields(facts.broker),
         house.clock(facts.synchronised),
         *house.unit(facts.unit),
         history.rate(facts.rates, facts.choice.target),

@@ -125,11 +125,15 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
         where: `host:port`.
         problem: Why it failed; empty if it did not.
         availability: What edged says there: `online`, `offline`, or empty.
+        topics: How many topics the fields of personas read.
+        silent: Fields for which nothing of use is retained, such as `butler.outside`.
     """
 
     where: str
     problem: str = ""
     availability: str = ""
+    topics: int = 0
+    silent: tuple[str, ...] = ()
 
 
 class Unit(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ HARDENING = {
     "MemoryDenyWriteExecute": ("yes",),
 }
 UNLIMITED = "infinity"
+MAX_SILENT = 8  # fields that are named; a house without its sensors has dozens
 PROPERTIES = (
     "LoadState",
     "ActiveState",
@@ -67,6 +68,25 @@ def broker(found: Broker | Skipped) -> Finding:
     heard = found.availability or "unheard of: it never ran, or the broker's rules hide it"
     evidence = f"connected to {found.where} and subscribed; edged there is {heard}"
     return ok("broker", "the broker lets us in", evidence)
+
+
+def fields(found: Broker | Skipped) -> list[Finding]:
+    """Whether the fields of personas have their values; nothing where there are none."""
+    if isinstance(found, Skipped) or found.problem or not found.topics:
+        return []
+    if not found.silent:
+        return [ok("fields", "each field of the personas has a value", f"{found.topics} topics")]
+    shown = ", ".join(found.silent[:MAX_SILENT])
+    more = len(found.silent) - MAX_SILENT
+    finding = Finding(
+        code="fields_silent",
+        severity="advice",
+        text="for some fields of personas nothing of use is retained",
+        evidence=shown + (f" and {more} more" if more > 0 else ""),
+        advice="prompts say their default until a message comes: publish it retained, and see that "
+        "path leads to a value in it and that the broker's rules let edged read it",
+    )
+    return [finding]
 
 
 def clock(synchronised: bool | Skipped) -> Finding:  # noqa: FBT001 - a fact, not a switch

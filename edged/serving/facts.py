@@ -96,12 +96,22 @@ class Facts:
         persona = self._personas.get(request.persona or "")
         if persona is None:
             return Told(request)
-        found = {field.name: self._words(field, now) for field in persona.fields}
+        found = self._found(persona, now)
         values = {field.name: _said(field, found[field.name]) for field in persona.fields}
         snapshot = personatext.fill(personatext.parts(persona.system)[1], values)
         messages = (*request.messages[:-1], _before(snapshot, request.messages[-1]))
-        missing = tuple(name for name, text in found.items() if text is None)
-        return Told(replace(request, messages=messages), missing)
+        return Told(replace(request, messages=messages), _missing(found))
+
+    def missing(self, now: float) -> tuple[str, ...]:
+        """Fields that have no value, each behind the name of its persona and a dot."""
+        return tuple(
+            f"{persona.name}.{name}"
+            for persona in self._personas.values()
+            for name in _missing(self._found(persona, now))
+        )
+
+    def _found(self, persona: PersonaConfig, now: float) -> dict[str, str | None]:
+        return {field.name: self._words(field, now) for field in persona.fields}
 
     def _words(self, field: FieldConfig, now: float) -> str | None:
         heard = self._heard.get(field.topic)
@@ -115,6 +125,10 @@ class Facts:
         """Whether the broker kept it once and does no longer: it was cleared while we were away."""
         sent_again = heard.connection >= self._connection
         return heard.kept and not sent_again and now - self._since > REPLAY_S
+
+
+def _missing(found: dict[str, str | None]) -> tuple[str, ...]:
+    return tuple(name for name, text in found.items() if text is None)
 
 
 def _said(field: FieldConfig, text: str | None) -> str:

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from edged.config import Config
 from edged.doctor.connection import connect
 from edged.doctor.facts import Broker
-from edged.settings import MqttConfig
+from edged.mqtt.packet import MAX_FACT_BYTES
+from edged.settings import FieldConfig, MqttConfig, PersonaConfig
 from tests.rig.broker import Broker as Mosquitto
 from tests.rig.broker import BrokerOptions, free_port
 from tests.rig.client import TestClient
@@ -36,6 +37,17 @@ def test_an_open_broker_and_what_edged_said_there() -> None:
         assert state == {"tps_15m": 7.5}
         client.publish("edged/test/state", b"junk", retain=True)
         assert connect(config(broker.port))[1] == {}
+
+
+def test_fields_for_which_nothing_of_use_is_retained_are_named() -> None:
+    fields = tuple(FieldConfig(name=name, topic=name, path="c") for name in ("a", "b", "c", "d"))
+    butler = PersonaConfig(name="butler", fields=fields)
+    with Mosquitto() as broker, TestClient(broker.port) as client:
+        client.publish("a", b'{"c": 1}', retain=True)
+        client.publish("b", b'{"d": 1}', retain=True)
+        client.publish("c", b'{"c": "%b"}' % (b"x" * MAX_FACT_BYTES), retain=True)
+        found, _ = connect(replace(config(broker.port), personas=(butler,)))
+        assert (found.topics, found.silent) == (4, ("butler.b", "butler.c", "butler.d"))
 
 
 def test_no_broker_is_told() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edged.doctor.facts import Broker, Skipped, Unit
-from edged.doctor.house import HARDENING, broker, clock, configuration, unit
+from edged.doctor.house import HARDENING, broker, clock, configuration, fields, unit
 from tests.doctor.judging import UNIT, told
 
 
@@ -20,6 +20,21 @@ def test_the_broker_lets_us_in_or_not() -> None:
     assert told(refused) == ("broker_refuses", "error")
     assert refused.evidence == "bad password"
     assert told(broker(Skipped("recorded"))) == ("broker", "skipped")
+
+
+def test_fields_without_a_value_are_named() -> None:
+    assert fields(Skipped("recorded")) == []
+    assert fields(Broker(where="pi:1883", problem="no", topics=2)) == []
+    assert fields(Broker(where="pi:1883")) == []
+    (well,) = fields(Broker(where="pi:1883", topics=2))
+    assert told(well) == ("fields", "ok")
+    (silent,) = fields(Broker(where="pi:1883", topics=2, silent=("butler.air",)))
+    assert told(silent) == ("fields_silent", "advice")
+    assert silent.evidence == "butler.air"
+    many = tuple(f"butler.f{number}" for number in range(10))
+    assert fields(Broker(where="pi:1883", topics=9, silent=many))[0].evidence.endswith(
+        "butler.f7 and 2 more"
+    )
 
 
 def test_words_of_older_versions_are_told_with_their_place() -> None:

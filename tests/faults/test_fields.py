@@ -231,6 +231,24 @@ def test_a_broker_that_lets_us_read_none_of_it_costs_the_values_alone() -> None:
         assert unharmed(daemon) == []
 
 
+def test_a_session_keeps_what_was_asked_and_not_how_the_house_was() -> None:
+    with (
+        Broker() as broker,
+        TestClient(broker.port) as client,
+        DaemonProcess(broker.port, script={"echo": True}, config=CONFIG) as daemon,
+    ):
+        house(client, door="open")
+        first = client.ask(NODE, "first", persona="butler", session="s")["text"]
+        house(client, door="shut")
+        second = client.ask(NODE, "second", session="s", max_tokens=900)["text"]
+        assert "Door: open end first" in first
+        # The answer of before is kept as it was given; the fake one repeats the snapshot.
+        assert second.removeprefix(LEAD).split()[0] == "first"
+        assert second.count("Door: open") == first.count("Door: open")
+        assert second.strip().endswith("Door: shut end second")
+        assert unharmed(daemon) == []
+
+
 def test_a_flood_on_a_topic_delays_no_prompt_and_fills_no_memory() -> None:
     # Of a queue that is full mosquitto drops packets, whatever their QoS; this one never is.
     with (

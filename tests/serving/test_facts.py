@@ -91,6 +91,13 @@ def test_a_topic_that_no_field_reads_is_not_kept() -> None:
     assert room.asked() == "Out: unknown, not known. Door: unknown."
 
 
+def test_what_is_missing_is_named_with_its_persona() -> None:
+    room = Room()
+    room.hear("air", b'{"c": 3}')
+    assert room.facts.missing(room.now) == ("butler.wet", "butler.door")
+    assert Facts((COOK,)).missing(0.0) == ()
+
+
 def test_a_value_is_good_for_so_long() -> None:
     room = Room()
     room.hear("door", b"open")
