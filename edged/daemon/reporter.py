@@ -203,7 +203,8 @@ class Reporter:
         watchdog = self._notifier.watchdog_interval_s
         if watchdog is not None:
             pause = min(pause, watchdog)
-        return now + pause
+        expires_at = standing.expires_at
+        return now + pause if expires_at is None else min(now + pause, expires_at)
 
     def _state_is_due(self, view: State, now: float, *, changed: bool) -> bool:
         return changed or view.running > 0 or now - self._last_at >= self._settings.idle_interval_s

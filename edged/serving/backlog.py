@@ -71,6 +71,12 @@ class Backlog:
         """When the one that waits longest was pushed."""
         return min((entry.since for entry in self._entries.values()), default=None)
 
+    def next_deadline(self) -> float | None:
+        """The earliest moment at which somebody may expire."""
+        while self._deadlines and not self._waits(self._deadlines[0][2]):
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else None
+
     def push(
         self, request: Request, now: float, deadline: float | None = None, *, front: bool = False
     ) -> None:

@@ -38,6 +38,7 @@ class Standing(Struct, frozen=True, kw_only=True):
         avg_service_s: Mean seconds of a run.
         capacity: The most that may wait.
         hot: The heat of the board keeps some requests out.
+        expires_at: When the first of those who wait expires, if nothing happens; None: none does.
         sessions: Conversations that are kept.
     """
 
@@ -53,6 +54,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     avg_service_s: float
     capacity: int
     hot: bool
+    expires_at: float | None = None
     sessions: int
 
 
@@ -96,6 +98,8 @@ class Dispatcher:
             avg_service_s=state.mean_s,
             capacity=state.settings.capacity,
             hot=bool(state.heat.refused),
+            # A stopping daemon leaves them to the next one.
+            expires_at=None if state.draining else state.backlog.next_deadline(),
             sessions=len(state.conversations),
         )
 

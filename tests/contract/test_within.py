@@ -113,6 +113,7 @@ def test_a_decision_in_time_has_its_scores(child: Settings) -> None:
             supervisor.submit(prompt("kitchen or bathroom", choices=ROOMS, within_s=60.0))
             done = await desk.until(Done)
             assert (done.finish_reason, len(done.scores)) == ("stop", 2)
+            assert set(planned(desk)) == {None}, "nothing is written"
 
     asyncio.run(body())
 

@@ -11,6 +11,7 @@ from edged.settings import TelemetryConfig
 from edged.telemetry.meter import Outcome
 from edged.telemetry.state import HeatView, Info, Limits, ModelView, State
 from tests.daemon.rooms import Rooms
+from tests.serving.make import arrived, request
 
 LIMITS = Limits(payload_bytes=1, max_tokens=1, capacity=1, per_client=1, reply_prefixes=())
 MODEL = ModelView(
@@ -139,6 +140,17 @@ def test_a_change_is_told_but_never_twice_within_a_second() -> None:
     assert desk.states[-1].ram_headroom_mib == 4096
     now = desk.rooms.clock.monotonic()
     assert desk.reporter.next_at(now) == now + 60
+
+
+def test_it_wakes_when_somebody_has_waited_too_long() -> None:
+    desk = Desk()
+    now = desk.rooms.clock.monotonic()
+    desk.rooms.dispatcher.on(arrived(request("q", expires_in=0.25)), now)
+    assert desk.reporter.next_at(now) == now + 0.25
+    desk.rooms.dispatcher.on(arrived(request("r", answer_within=60.0), 2), now)
+    assert desk.reporter.next_at(now + 0.5) == now + 0.25, "it is late already"
+    desk.rooms.dispatcher.on(events.Tick(), now + 0.5)
+    assert desk.reporter.next_at(now + 0.5) == now + 1.5
 
 
 def test_the_watchdog_is_fed_by_the_loop_itself() -> None:

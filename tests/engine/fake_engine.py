@@ -227,7 +227,7 @@ class FakeEngine:
             self._fail(run.key, "too_late", message)
             return False
         fits = 1 + int((left_s - need_s) / max(self._script.ms_per_token / 1e3, 1e-6))
-        planned = min(fits, run.request.max_tokens)
+        planned = None if run.request.choices else min(fits, run.request.max_tokens)
         self._channel.send(frames.Prefill(key=run.key, done=cached, total=total, planned=planned))
         run.output = Output(self._channel, run.key, ())
         if run.request.schema is None:

@@ -126,6 +126,18 @@ def test_deadline_is_the_last_moment_to_start() -> None:
     assert len(backlog) == 0
 
 
+def test_the_next_deadline_is_that_of_one_who_waits() -> None:
+    backlog = Backlog()
+    assert backlog.next_deadline() is None
+    for name, deadline in (("a", 5.0), ("b", 4.0), ("c", None)):
+        backlog.push(request(name), 0.0, deadline)
+    assert backlog.next_deadline() == 4.0
+    backlog.remove(request("b").key)
+    assert backlog.next_deadline() == 5.0
+    backlog.remove(request("a").key)
+    assert backlog.next_deadline() is None
+
+
 def test_the_started_leave_nothing_behind() -> None:
     backlog = Backlog()
     for count in range(1000):

@@ -7,7 +7,7 @@ import pytest
 from edged.serving import deadlines
 from edged.serving.deadlines import HANDOVER_S
 from edged.serving.effects import Submit
-from edged.serving.events import Decoded, PauseSet, RunFailed, Tick
+from edged.serving.events import Decoded, Drain, PauseSet, RunFailed, Tick
 from edged.serving.request import Priority
 from edged.serving.running import Job
 from tests.serving.make import Desk, answer, completed, engine_lost, engine_ready, only, request
@@ -95,6 +95,15 @@ def test_who_waits_too_long_is_told() -> None:
     assert reply.error is not None
     assert (reply.status, reply.error.code) == ("expired", "too_late")
     assert reply.error.message == "no answer within 10 s"
+
+
+def test_the_moment_at_which_somebody_will_be_late_is_known() -> None:
+    desk = queue(served=False)
+    assert desk.standing().expires_at is None
+    desk.ask(request("q", answer_within=SOON_S))
+    assert desk.standing().expires_at == pytest.approx(desk.now + ENGINE_S)
+    desk.on(Drain())
+    assert desk.standing().expires_at is None, "it is left to the next start"
 
 
 def test_who_should_have_started_sooner_has_expired() -> None:

@@ -11,6 +11,8 @@ _NEWEST: Final = 0.4
 # A MoE reads a token of a long prompt in less than half of what the warm-up's short step says.
 # Nobody is sent away for what was not measured.
 _WARM: Final = 0.5
+# After a neighbour made reading slow for a while, some ten refusals later one may try again.
+_DOUBTED: Final = 0.9
 
 
 class Forecast:
@@ -44,6 +46,10 @@ class Forecast:
             self._read_s += _NEWEST * (busy_s / read - self._read_s)
         elif decoded:
             self._decode_s += _NEWEST * (busy_s - self._decode_s)
+
+    def doubt(self) -> None:
+        """Somebody was sent away for it: who is never let in could never show that it is wrong."""
+        self._read_s *= _DOUBTED
 
     def read_s(self, tokens: int) -> float:
         """Seconds to read so many tokens of a prompt, at the present pace."""

@@ -47,6 +47,7 @@ class Punctual:
         unread = max(1, run.work - known)
         need_s = self._forecast.read_s(unread)
         if need_s * _SURE > left_s:
+            self._forecast.doubt()
             whole = len(run.prompt)
             return (
                 f"{unread} tokens are to be read of a prompt of {whole}, which takes about "

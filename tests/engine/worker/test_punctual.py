@@ -65,6 +65,12 @@ def test_who_can_not_be_read_in_time_is_told_the_numbers(punctual: Punctual) -> 
     assert "0.0 s are left" in (punctual.plan(run(-9.0), 0, 0.0) or "")
 
 
+def test_who_is_sent_away_again_and_again_may_try(punctual: Punctual) -> None:
+    refusals = [punctual.plan(run(3.0), 0, 0.0) is not None for _ in range(20)]
+    assert refusals == sorted(refusals, reverse=True)
+    assert 5 < sum(refusals) < 15
+
+
 def enforced(punctual: Punctual, asked: Run, now: float = 0.0) -> str | None:
     punctual.enforce([asked], now)
     return asked.finish
