@@ -11,7 +11,7 @@ AMX_OFF := $(if $(filter x86_64,$(shell uname -m)),-DCMAKE_C_FLAGS=-mno-amx-int8
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON $(AMX_OFF)
 export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
 
-.PHONY: help venv demo demo-heat demo-home test check bench peers pocket deb apt-repo test-machine release clean
+.PHONY: help venv demo demo-heat demo-home test check bench peers pocket deb apt-repo test-machine test-home release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ apt-repo: ## make a signed apt repository of them in build/apt
 
 test-machine: venv ## boot a Debian 13 as a container (root), install the package with apt, break things, purge it
 	@$(BIN)/python -m pytest -q --machine tests/machine
+
+test-home: venv ## run the real Home Assistant and the real Node-RED against it (root; fetched once, 5 minutes)
+	@$(BIN)/python -m pytest -q --home tests/home
 
 release: ## tests, packages, repository, bill of materials, SHA256SUMS, if version and tree are fit (root)
 	@PYTHON=$(PYTHON) scripts/release

@@ -35,6 +35,9 @@ BIRTH = b"online"
 JITTER_S = 10.0
 # By then the broker has taken what was announced, or refused it: ghosts are gone, or still there.
 SETTLE_S = 60.0
+# Home Assistant drops what it hears of a device whose first configuration it is still working on,
+# while it loads what shows it: seconds on a small board.
+LOAD_S = 10.0
 OWNER = "house"
 
 
@@ -78,25 +81,24 @@ class House:
         self._thread = DiskThread(post, OWNER)
         self._before: Announced = _read(file)
         self._on_disk = self._before
-        self._told: tuple[str, ...] | None = None
+        self._asked_at: float | None = None
+        self._told: tuple[str, ...] | None = None  # what there was to choose from
+        self._told_at = 0.0
+        self._moved = False  # topics that are no more were cleared
         self._now: Announced = {}
         self._settle_at: float | None = None
         self._denied = False
         self._birth: asyncio.TimerHandle | None = None
 
     def announce(self, now: float) -> None:
-        """Publish every configuration, and clear what an earlier version, mode or prefix left."""
-        self._told = self._variants()
-        traits = msgspec.structs.replace(self._traits, variants=self._told)
-        configs = discovery.configs(self._topics, traits, self._config.mode)
-        before, self._now = self._before, ghosts.announced(configs)
-        self._before = ghosts.joined(before, self._now)
-        # Handed to the disk first, so that what a crash leaves on the broker is known.
-        self._remember(self._before)
-        self._denied = False
-        for message in ghosts.messages(before, configs, self._topics.house_id):
-            self._session.publish(message)
-        self._settle_at = now + SETTLE_S
+        """Publish every configuration, and clear what an earlier version, mode or prefix left.
+
+        The first time it waits until it is known what there is to choose from, but not for long.
+        """
+        if self._told is None and self._asked_at is None:
+            self._asked_at = now
+        if self._told is not None or self._is_known(now):
+            self._publish(now)
 
     def born(self, payload: bytes) -> None:
         """Home Assistant says how it is: when it has started, everything is published again."""
@@ -106,8 +108,12 @@ class House:
 
     def due(self, now: float) -> None:
         """Announce other models to choose from; called after each batch of the inbox."""
-        if self._told is not None and self._variants() != self._told:
-            self.announce(now)
+        if self._told is None:
+            wanted = self._asked_at is not None and self._is_known(now)
+        else:
+            wanted = self._variants() != self._told and now >= self._told_at + LOAD_S
+        if wanted:
+            self._publish(now)
         if self._settle_at is not None and now >= self._settle_at:
             self._settle_at = None
             self._settle(now)
@@ -128,9 +134,30 @@ class House:
             self._birth.cancel()
         self._thread.stop()
 
+    def _is_known(self, now: float) -> bool:
+        """Whether there is nothing more to wait for before the first announcement."""
+        if not self._traits.chooses or self._variants():
+            return True
+        return self._asked_at is not None and now >= self._asked_at + LOAD_S
+
+    def _publish(self, now: float) -> None:
+        self._told, self._told_at = self._variants(), now
+        traits = msgspec.structs.replace(self._traits, variants=self._told)
+        configs = discovery.configs(self._topics, traits, self._config.mode)
+        before, self._now = self._before, ghosts.announced(configs)
+        self._before = ghosts.joined(before, self._now)
+        # Handed to the disk first, so that what a crash leaves on the broker is known.
+        self._remember(self._before)
+        self._denied = False
+        for message in ghosts.messages(before, configs, self._topics.house_id, again=self._moved):
+            self._session.publish(message)
+        self._moved = True
+        self._settle_at = now + SETTLE_S
+
     def _settle(self, now: float) -> None:
         if self._denied:
-            self.announce(now)  # whoever mends the rules need not restart us
+            self._moved = False
+            self._publish(now)  # whoever mends the rules need not restart us
             return
         self._notes.house_told()
         self._before = self._now

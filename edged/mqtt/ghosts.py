@@ -60,24 +60,30 @@ def joined(before: Announced, now: Announced) -> dict[str, Mapping[str, str]]:
     return {**now, **both}
 
 
-def messages(before: Announced, configs: Sequence[Config], house_id: str) -> list[Outgoing]:
+def messages(
+    before: Announced, configs: Sequence[Config], house_id: str, *, again: bool = False
+) -> list[Outgoing]:
     """What to publish, in order, so that only `configs` are left.
 
     Args:
         before: What may be on the broker.
         configs: What shall be.
         house_id: The level that our topics have; one of another name was another device.
+        again: It was published before, so that nothing is left on topics that are no more: Home
+            Assistant warns of who says twice that he has moved.
     """
     here = {config.topic for config in configs}
-    gone = [topic for topic in before if topic not in here]
+    gone = [] if again else [topic for topic in before if topic not in here]
     keys = {key for config in configs for key in config.components}
     moved = [
         topic for topic in gone if house_id in topic.split("/") and keys & before[topic].keys()
     ]
     found = [_message(topic, MIGRATE, retain=False) for topic in moved]
+    # Before the new ones: Home Assistant warns of each entity that is then ended elsewhere.
+    found += [_message(topic, b"", retain=True) for topic in gone]
     for config in configs:
         found += _configure(config, before.get(config.topic, {}))
-    return found + [_message(topic, b"", retain=True) for topic in gone]
+    return found
 
 
 def _configure(config: Config, before: Mapping[str, str]) -> list[Outgoing]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edged.daemon.house import FILE, JITTER_S, SETTLE_S, House
+from edged.daemon.house import FILE, JITTER_S, LOAD_S, SETTLE_S, House
 from edged.daemon.items import HouseUp
 from edged.daemon.notes import Notes
 from edged.mqtt.topics import Topics
@@ -93,7 +93,7 @@ def test_ghosts_are_cleared_until_the_broker_must_have_heard_and_then_forgotten(
         )
         desk = Desk(tmp_path)
         await desk.announce()
-        assert desk.told == [OLD, DEVICE, OLD]
+        assert desk.told == [OLD, OLD, DEVICE]
         assert desk.kept.keys() == {OLD, DEVICE}
         desk.house.due(SETTLE_S - 1.0)
         assert desk.items.empty()
@@ -118,7 +118,7 @@ def test_a_broker_that_refuses_is_asked_again_and_ghosts_are_kept_in_mind(tmp_pa
         assert desk.rooms.health.active("discovery_refused")
         assert len([line for line in desk.rooms.lines if "refuses" in line]) == 1
         desk.house.due(SETTLE_S)
-        assert desk.told == [OLD, DEVICE, OLD] * 2
+        assert desk.told == [OLD, OLD, DEVICE] * 2
         assert desk.rooms.health.active("discovery_refused")
         desk.house.due(2 * SETTLE_S)
         await desk.written()
@@ -155,10 +155,59 @@ def test_other_models_to_choose_from_are_announced_once_anything_was(tmp_path: P
         await desk.announce()
         assert desk.options == ["auto", "small"]
         desk.variants = ("small", "large")
-        desk.house.due(1.0)
-        desk.house.due(2.0)
+        desk.house.due(LOAD_S - 1.0)
+        assert len(desk.told) == 1
+        desk.house.due(LOAD_S)
+        desk.house.due(LOAD_S + 1.0)
         assert len(desk.told) == 2
         assert desk.options == ["auto", "small", "large"]
+        desk.house.stop()
+
+    play(scene())
+
+
+def test_the_first_time_waits_until_there_is_something_to_choose_from(tmp_path: Path) -> None:
+    async def scene() -> None:
+        desk = Desk(tmp_path)
+        desk.variants = ()
+        desk.house.announce(0.0)
+        desk.house.announce(1.0)  # a birth meanwhile
+        desk.house.due(1.0)
+        assert desk.told == []
+        desk.variants = ("small",)
+        desk.house.due(2.0)
+        assert desk.told == [DEVICE]
+        assert desk.options == ["auto", "small"]
+        await desk.written()
+        desk.house.stop()
+
+    play(scene())
+
+
+def test_it_waits_no_longer_than_it_may(tmp_path: Path) -> None:
+    async def scene() -> None:
+        desk = Desk(tmp_path)
+        desk.variants = ()
+        desk.house.announce(5.0)
+        desk.house.due(4.0 + LOAD_S)
+        assert desk.told == []
+        desk.house.due(5.0 + LOAD_S)
+        assert desk.options == ["auto"]
+        await desk.written()
+        desk.house.stop()
+
+    play(scene())
+
+
+def test_who_moves_says_so_once(tmp_path: Path) -> None:
+    async def scene() -> None:
+        (tmp_path / FILE).write_text(json.dumps({OLD: {"tps": "sensor"}}))
+        desk = Desk(tmp_path)
+        await desk.announce()
+        assert desk.told == [OLD, OLD, DEVICE]
+        desk.house.announce(1.0)
+        assert desk.told[3:] == [DEVICE]
+        assert desk.kept.keys() == {OLD, DEVICE}  # until it is certain that it was heard
         desk.house.stop()
 
     play(scene())

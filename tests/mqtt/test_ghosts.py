@@ -76,7 +76,8 @@ def test_a_change_of_mode_moves_the_entities_and_clears_the_old_topics(
     old = [config.topic for config in before]
     told = [(each.topic, each.payload) for each in broker.sent]
     assert told[: len(old)] == [(topic, MIGRATE) for topic in old]
-    assert told[-len(old) :] == [(topic, b"") for topic in old]
+    assert told[len(old) : 2 * len(old)] == [(topic, b"") for topic in old]
+    assert [topic for topic, _ in told[2 * len(old) :]] == [config.topic for config in now]
     assert not any(each.retain for each in broker.sent[: len(old)])
 
 
@@ -98,6 +99,14 @@ def test_a_part_that_is_gone_loses_its_topic() -> None:
     broker = Broker({**announced(PARTS), gone: {"fan": "sensor"}}, PARTS)
     assert gone not in broker.retained
     assert [each.topic for each in broker.sent if each.payload == MIGRATE] == []
+
+
+def test_again_nobody_moves_and_no_topic_is_cleared() -> None:
+    before = {**announced(PARTS), DEVICE: {**WHOLE[0].components, "fan": "sensor"}}
+    again = messages(before, WHOLE, "edged_n", again=True)
+    assert [each.topic for each in again] == [DEVICE]
+    # whose end may have been missed
+    assert json.loads(again[0].payload)["components"]["fan"] == {"platform": "sensor"}
 
 
 def test_while_one_replaces_the_other_both_are_known() -> None:
