@@ -22,6 +22,7 @@ PREFIXES: Final = (10, 100, 1000)
 DEPTHS: Final = (64, 1024, 4096, 8000)
 ASKS: Final = 9  # at each size; the middle one counts
 TOKENS: Final = 24
+PREFIX_BYTES: Final = 256 << 20  # the default of engine.prefix_cache_mib
 QUESTION: Final = "Which window may be open?"
 
 
@@ -40,7 +41,8 @@ def by_prefixes() -> tuple[list[Pair], int]:
             with Direct(_load(2048)) as few:
                 _ask(few, _house(next(asked)), QUESTION, 1)
                 pairs += [_pair(size, few, many, asked) for _ in range(ASKS)]
-        return pairs, many.ready.n_cells // (pairs[-1].many.read + TOKENS)
+        outside = PREFIX_BYTES * many.ready.n_cells // many.ready.kv_bytes
+        return pairs, (many.ready.n_cells + outside) // (pairs[-1].many.read + TOKENS)
 
 
 def _pair(size: int, few: Direct, many: Direct, asked: Iterator[int]) -> Pair:
@@ -65,7 +67,9 @@ def by_depth() -> Iterator[Answer]:
 
 def _load(context: int) -> Load:
     model: Path = synthetic.cached(SHAPE)
-    return Load(path=str(model), n_ctx=context, threads=1, threads_batch=1)
+    return Load(
+        path=str(model), n_ctx=context, threads=1, threads_batch=1, prefix_bytes=PREFIX_BYTES
+    )
 
 
 def _house(number: int) -> str:

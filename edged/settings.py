@@ -133,7 +133,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
         flash_attention: `auto` leaves it to the engine.
         repack: Weights are rearranged for this CPU where that is possible, in anonymous memory;
             `auto` takes what was faster on this board, and `on` until it is measured.
-        prefix_cache_mib: MiB of memory for beginnings of prompts that are kept.
+        prefix_cache_mib: MiB of memory, besides the context, for beginnings of prompts that are
+            kept; with 0 they stay in the context while it has room.
         cache_dir: Where they are saved; None is $CACHE_DIRECTORY or ~/.cache/edged.
         disk_cache_mib: MiB they may take there; 0 saves none.
         load_timeout_s: Seconds, 1 to 3600, until the model must answer.

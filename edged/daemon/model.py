@@ -93,6 +93,7 @@ def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry) ->
         streams=engine.streams,
         target_tps=engine.target_tps,
         prefix_tokens=fit.tokens_in(engine.prefix_cache_mib, per_token, fit.MAX_PREFIX_TOKENS),
+        prefix_bytes=engine.prefix_cache_mib * fit.MIB,
         prefill_share=engine.prefill_share,
         kv_type=engine.kv_type,
         flash_attention=engine.flash_attention,

@@ -71,6 +71,8 @@ class Load(Frame, frozen=True):
         streams: Runs computed side by side; 0 measures how many keep `target_tps` each.
         target_tps: What each stream should reach, in tok/s.
         prefix_tokens: Room for tokens of prefixes that are kept, besides that of the streams.
+        prefix_bytes: Memory for those that are copied out of the context instead, whose room is
+            then no more than a run's; not for recurrent models, nor those with a sliding window.
         prefill_share: How much of their rate running streams give for reading a new prompt.
         kv_type: Of the cached keys and values; q8_0 takes about half the memory of f16.
         flash_attention: q8_0 values need it.
@@ -86,6 +88,7 @@ class Load(Frame, frozen=True):
     streams: Annotated[int, Meta(ge=0, le=MAX_STREAMS)] = 1
     target_tps: Annotated[float, Meta(ge=0, le=1e4)] = 8.0
     prefix_tokens: Tokens = 4096
+    prefix_bytes: Size = 0
     prefill_share: Annotated[float, Meta(ge=0.05, le=0.95)] = 0.5
     kv_type: KvType = "f16"
     flash_attention: Literal["auto", "on", "off"] = "auto"

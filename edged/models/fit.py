@@ -31,9 +31,9 @@ TOKEN_BYTES = 150
 # Of a tensor: its name and its entries in llama.cpp's tables.
 TENSOR_BYTES = 1600
 MAX_THREADS = 4  # a Pi 5 has four cores; more threads wait for memory, not for work
-# Attention of every step looks at each used cell, if only to pass it over: 16,384 full cells read
-# prompts at 0.6 and decode at 0.85 of an empty cache (4 layers, 2 cores), 4,096 at 0.95. Those are
-# a few long system prompts, or a dozen of the usual length.
+# Where what is kept stays in the context: attention of every step looks at each used cell, if only
+# to pass it over. 16,384 full cells read prompts at 0.6 and decode at 0.85 of an empty cache (4
+# layers, 2 cores), 4,096 at 0.95. Those are a few long system prompts, or a dozen of usual length.
 MAX_PREFIX_TOKENS = 4096
 
 
@@ -44,7 +44,9 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         context: Tokens of prompt and answer together of one run.
         streams: Runs side by side, at least 1.
         kv_type: Of the cached keys and values.
-        prefix_tokens: Room for kept beginnings of prompts, in tokens.
+        prefix_tokens: Room for kept beginnings of prompts in the context, in tokens.
+        prefix_bytes: Memory for those that are copied out of it instead, where there is attention
+            only; then the context has room for one run more and no `prefix_tokens`.
         prefill_chunk: Prompt tokens of one step at most.
         threads: Of prefill; each has a work space.
         repack: Weights are rearranged for this CPU where llama.cpp can.
@@ -56,6 +58,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     streams: int = 1
     kv_type: Literal["f16", "q8_0"] = "f16"
     prefix_tokens: int = MAX_PREFIX_TOKENS
+    prefix_bytes: int = 0
     prefill_chunk: int = 512
     threads: int = MAX_THREADS
     repack: bool = True
@@ -70,7 +73,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
         weights: Of the file, mapped; those that are rearranged are counted there.
         repacked: Of weights that are rearranged: anonymous memory instead of the map.
         kv: Keys and values of the streams, or recurrent states.
-        prefix: Keys and values of kept beginnings of prompts.
+        prefix: Keys and values of kept beginnings of prompts, in the context and outside.
         compute: The engine's buffers of a step.
         overhead: The process itself: interpreter, libraries, vocabulary.
         droppable: Pages of the map that nobody reads after loading, for their weights were
@@ -131,14 +134,15 @@ def need(header: Header, setup: Setup) -> Need:
     rearranged = repacked_bytes(header, setup.features) if setup.repack else 0
     copy = output_copy(header, setup.features) if setup.repack else 0
     context = min(setup.context, model.n_ctx_train)
-    prefix = max(setup.prefix_tokens, context)
+    outside = 0 if model.state_width else setup.prefix_bytes
+    prefix = context if outside else max(setup.prefix_tokens, context)
     cells = _padded(setup.streams * context + prefix)
     per_token = kv_bytes_per_token(model, setup.kv_type)
     return Need(
         weights=size - rearranged,
         repacked=rearranged + copy,
         kv=(cells - prefix) * per_token + _states(model, setup.streams),
-        prefix=prefix * per_token,
+        prefix=prefix * per_token + outside,
         compute=buffers.compute_bytes(header, setup, cells),
         overhead=PROCESS + TOKEN_BYTES * model.n_vocab + TENSOR_BYTES * len(header.tensors),
         droppable=droppable_bytes(header, setup.features) if setup.repack else 0,

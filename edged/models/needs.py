@@ -25,7 +25,7 @@ _SHARE = {"f16": (1, 1), "q8_0": (34, 64)}
 
 
 def need_of(header: Header, setup: Setup, prefix_mib: int | None = None) -> Need:
-    """As `fit.need`, with as many tokens of prefixes as have room.
+    """As `fit.need`, with as much of prefixes as has room.
 
     Args:
         header: Of the file.
@@ -57,7 +57,8 @@ def need_published(
     return Need(
         weights=variant.bytes,
         kv=setup.streams * context * per_token,
-        prefix=max(context, bounded.prefix_tokens) * per_token,
+        # Whether its state is recurrent is not known; the larger of both counts.
+        prefix=max(context * per_token + bounded.prefix_bytes, bounded.prefix_tokens * per_token),
         compute=COMPUTE,
         overhead=OVERHEAD,
     )
@@ -66,4 +67,5 @@ def need_published(
 def _bounded(setup: Setup, per_token: int, prefix_mib: int | None) -> Setup:
     if prefix_mib is None:
         return setup
-    return replace(setup, prefix_tokens=fit.tokens_in(prefix_mib, per_token, setup.prefix_tokens))
+    tokens = fit.tokens_in(prefix_mib, per_token, setup.prefix_tokens)
+    return replace(setup, prefix_tokens=tokens, prefix_bytes=prefix_mib * MIB)

@@ -117,6 +117,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 def test_new_prompts_are_read_by_both(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth_cache, "PREFIXES", (3, 8))
+    monkeypatch.setattr(growth_cache, "PREFIX_BYTES", 1 << 20)
     found, room = growth_cache.by_prefixes()
     assert [pair.many.size for pair in found] == [3, 3, 8, 8]
     assert 30 < room < 60

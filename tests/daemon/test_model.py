@@ -10,7 +10,7 @@ from edged.daemon.model import POCKET, default_threads, find_model
 from edged.engine.codec import encode_checked
 from edged.errors import ModelError
 from edged.models.fingerprint import is_unchanged
-from edged.models.fit import MAX_PREFIX_TOKENS
+from edged.models.fit import MAX_PREFIX_TOKENS, MIB
 from edged.settings import Config, EngineConfig, ModelConfig
 from tests.models.rawgguf import U32, build, tiny
 
@@ -62,6 +62,7 @@ def test_what_is_configured_reaches_the_child(tmp_path: Path) -> None:
         "streams": 4,
         "target_tps": 5.5,
         "prefix_tokens": 0,
+        "prefix_bytes": 0,
         "prefill_share": 0.25,
         "kv_type": "q8_0",
         "flash_attention": "on",
@@ -80,7 +81,7 @@ def test_memory_for_prefixes_becomes_tokens(tmp_path: Path) -> None:
     path.write_bytes(build(wide))
     for kv_type, tokens in (("f16", 32), ("q8_0", 60)):
         found = find_model(config(path, prefix_cache_mib=1, kv_type=kv_type))
-        assert found.load.prefix_tokens == tokens
+        assert (found.load.prefix_tokens, found.load.prefix_bytes) == (tokens, MIB)
     assert find_model(config(path, prefix_cache_mib=65_536)).load.prefix_tokens == MAX_PREFIX_TOKENS
 
 

@@ -34,7 +34,7 @@ def test_a_choice_in_words() -> None:
     assert sentences(replay(board("pi5-16gb"))) == [
         (
             f"{BIG}Q3_K_S-2.70bpw, 94.18 % of the unquantised model: 8.03 tok/s (published) meets "
-            "8, and no better file of its family does; it needs 10.2 GiB, and memory leaves "
+            "8, and no better file of its family does; it needs 10.4 GiB, and memory leaves "
             "14.1 GiB after 1.0 GiB for the house."
         ),
         (
@@ -104,7 +104,7 @@ def test_rows_are_short_and_complete() -> None:
         "qwen3-30b-a3b-instruct-2507",
         "Q3_K_S-2.70bpw",
         False,
-        "10.2 GiB",
+        "10.4 GiB",
         "8.03 tok/s (published)",
         "94.18 %",
     )

@@ -67,6 +67,15 @@ def test_the_parts_add_up_to_the_file_and_its_cache() -> None:
     )
 
 
+def test_what_is_copied_out_of_the_context_counts_beside_it() -> None:
+    setup = Setup(context=2048, prefix_tokens=8192, prefix_bytes=10 * MIB)
+    per_token = kv_bytes_per_token(DENSE.geometry, "f16")
+    assert need(DENSE, setup).prefix == 2048 * per_token + 10 * MIB
+    # a recurrent state cannot be cut, so nothing is copied out
+    hybrid = with_geometry(DENSE, recurrent=(True, False), state_width=1000)
+    assert need(hybrid, setup).prefix == 8192 * per_token
+
+
 def test_rearranged_weights_move_and_their_pages_can_be_dropped() -> None:
     plain = need(DENSE, Setup(repack=False, features=("avx2",)))
     moved = need(DENSE, Setup(features=("avx2",)))

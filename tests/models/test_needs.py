@@ -28,11 +28,15 @@ def test_the_cache_is_as_large_as_asked_for() -> None:
     small = need_published(ONE, SHAPE, msgspec.structs.replace(SETUP, kv_type="q8_0"), 64)
     assert small is not None
     assert small.kv == 2048 * 52_224
-    assert small.prefix == 2048 * 52_224  # never less than one context, as the child makes it
+    # never less than one context, as the child makes it, and the memory beside it
+    assert small.prefix == 2048 * 52_224 + 64 * MIB
     wide = need_published(ONE, SHAPE, msgspec.structs.replace(SETUP, streams=3), 256)
     assert wide is not None
     assert wide.kv == 3 * 2048 * 98_304
-    assert 255 * MIB < wide.prefix <= 256 * MIB
+    assert wide.prefix == 2048 * 98_304 + 256 * MIB
+    long = need_published(ONE, SHAPE, msgspec.structs.replace(SETUP, context=8192), 256)
+    assert long is not None
+    assert long.prefix == 8192 * 98_304 + 256 * MIB
     short = need_published(ONE, family(ONE, kv_bytes_per_token=2, context=512), SETUP)
     assert short is not None
     assert short.kv == 512 * 2
@@ -49,7 +53,7 @@ def test_a_header_needs_what_fit_says_with_prefixes_bounded() -> None:
     found, _ = header((Q8_0, 4))
     assert need_of(found, SETUP) == fit.need(found, SETUP)
     per_token = fit.kv_bytes_per_token(found.geometry, "f16")
-    bounded = msgspec.structs.replace(SETUP, prefix_tokens=MIB // per_token)
+    bounded = msgspec.structs.replace(SETUP, prefix_tokens=MIB // per_token, prefix_bytes=MIB)
     assert need_of(found, SETUP, 1) == fit.need(found, bounded)
 
 

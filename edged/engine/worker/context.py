@@ -67,8 +67,12 @@ class Context:
         computed = self.runs + self.branches
         self.sequences = computed + _KEPT_STATES if model.recurrent else _MAX_SEQUENCES
         self._model = model
+        # Of a window's cells only the last ones can be copied out, of a recurrent state nothing.
+        tiered = not (model.recurrent or model.n_swa)
+        self.host_bytes = load.prefix_bytes if tiered else 0
+        prefix_tokens = 0 if self.host_bytes else load.prefix_tokens
         # The urgent one finds its room among the prefixes, so there is at least as much of that.
-        cells = streams * self.n_ctx + max(load.prefix_tokens, self.n_ctx)
+        cells = streams * self.n_ctx + max(prefix_tokens, self.n_ctx)
         self.native = self._create(load, cells)
         self.n_cells: int = llama.llama_n_ctx(self.native)
         self.memory = Memory(self.native, partial=not model.recurrent)

@@ -12,6 +12,7 @@ from edged.engine.worker.cadence import Cadence
 from edged.engine.worker.context import Context, DecodeError
 from edged.engine.worker.decision import Decision
 from edged.engine.worker.errands import Errands
+from edged.engine.worker.host import HostCache
 from edged.engine.worker.maker import Maker
 from edged.engine.worker.prefixes import Prefixes
 from edged.engine.worker.prompt import PromptError
@@ -20,6 +21,7 @@ from edged.engine.worker.runs import Arrival, Runs
 from edged.engine.worker.sequence import Sequence
 from edged.engine.worker.stepper import NoRoomError, Stepper
 from edged.engine.worker.stopwatch import Stopwatch
+from edged.engine.worker.tiered import Tiered
 
 if TYPE_CHECKING:
     import socket
@@ -76,9 +78,7 @@ class Desk:
         self._channel = channel
         self._pacing = pacing
         self._crew = crew
-        self._prefixes = Prefixes(
-            context.memory, context.n_cells, context.runs, context.sequences, context.branches
-        )
+        self._prefixes = _prefixes(context)
         self._maker = Maker(model, context, channel, prompter)
         self._brancher = Brancher(context, self._prefixes, abort)
         self._decided = False
@@ -110,7 +110,7 @@ class Desk:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do."""
-        return self.runs.idle and self.errands.idle
+        return self.runs.idle and self.errands.idle and self._prefixes.settled
 
     @property
     def changed(self) -> bool:
@@ -181,6 +181,8 @@ class Desk:
             self._stopwatch.advance()
             return True
         computed = self._step(active) if active else self._learn()
+        if not computed and not active:
+            self._prefixes.settle(time.monotonic())
         if computed:
             self._crew.look()
             self._end_finished()
@@ -337,6 +339,22 @@ class Desk:
 
     def _fail(self, key: str, code: str, message: str) -> None:
         self._channel.send(Failed(key=key, code=code, message=message[:_MAX_LINE]))
+
+
+def _prefixes(context: Context) -> Prefixes:
+    """The books of a context, with a second tier if there is memory for it."""
+    if not context.host_bytes:
+        return Prefixes(
+            context.memory, context.n_cells, context.runs, context.sequences, context.branches
+        )
+    return Tiered(
+        context.memory,
+        HostCache(context.host_bytes),
+        cells=context.n_cells,
+        runs=context.runs,
+        sequences=context.sequences,
+        branches=context.branches,
+    )
 
 
 def _writes(run: Run) -> bool:

@@ -183,11 +183,14 @@ class Errands:
 
     def _write(self, view: mmap.mmap, key: str) -> int:
         head = _head(self._prefixes.named(key))
-        with self._prefixes.borrowed(key) as sequence:
-            if len(view) < len(head) + self._memory.state_bytes(sequence):
-                _refuse("too_small", f"{len(view)} bytes")
-            view[: len(head)] = head
-            written = self._memory.save(sequence, view, len(head))
+        try:
+            with self._prefixes.borrowed(key, time.monotonic()) as sequence:
+                if len(view) < len(head) + self._memory.state_bytes(sequence):
+                    _refuse("too_small", f"{len(view)} bytes")
+                view[: len(head)] = head
+                written = self._memory.save(sequence, view, len(head))
+        except LookupError:
+            _refuse("no_room", "the runs hold all cells")
         if not written:
             _refuse("save", "llama.cpp wrote no state")
         return len(head) + written
@@ -235,7 +238,7 @@ class Errands:
             self._fail(key, "no_room", "everything that is kept has a name already")
             return
         tokens = self._prefixes.named(key)
-        with self._prefixes.borrowed(key) as borrowed:
+        with self._prefixes.borrowed(key, time.monotonic()) as borrowed:
             state = self._memory.state_bytes(borrowed)
         learned = Learned(
             key=key,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+import mmap
+from typing import Any
 
+from edged.engine.worker.host import State
 from edged.engine.worker.native import llama
 
-if TYPE_CHECKING:
-    import mmap
+_ANONYMOUS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
 class Memory:
@@ -59,3 +60,17 @@ class Memory:
         finally:
             del buffer
         return int(read) == size
+
+    def copy_out(self, sequence: int) -> State | None:
+        """The state of a sequence in memory of its own; None if that failed."""
+        size = self.state_bytes(sequence)
+        try:
+            # What Python's own allocator takes it may keep.
+            view = mmap.mmap(-1, size, flags=_ANONYMOUS)
+        except (OSError, ValueError):  # of an empty one it is the latter
+            return None
+        return State(size, view) if self.save(sequence, view, 0) == size else None
+
+    def copy_in(self, sequence: int, state: State) -> bool:
+        """Let an empty sequence hold what was copied out; False if llama.cpp refuses it."""
+        return self.restore(sequence, state.content, 0, state.size)

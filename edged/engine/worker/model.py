@@ -61,6 +61,7 @@ class Model:
         self.recurrent = bool(
             llama.llama_model_is_recurrent(self.native) or llama.llama_model_is_hybrid(self.native)
         )
+        self.n_swa: int = llama.llama_model_n_swa(self.native)
         self.vocab = llama.llama_model_get_vocab(self.native)
         self.n_vocab: int = llama.llama_vocab_n_tokens(self.vocab)
         self._buffer = ctypes.create_string_buffer(_PIECE_BYTES)

@@ -95,7 +95,7 @@ class Prefixes:
     @property
     def kept(self) -> int:
         """Sequences that are kept and do not run."""
-        return sum(sequence >= self._runs for sequence in self._entries)
+        return len(self._idle())
 
     def named(self, key: str) -> list[int]:
         """The tokens that are kept under a key; empty if none are."""
@@ -178,6 +178,16 @@ class Prefixes:
         """A run failed: nothing that only it holds is to be trusted."""
         self._leave(sequence)
 
+    # Between runs.
+
+    @property
+    def settled(self) -> bool:
+        """Whether `settle` has nothing to do."""
+        return True
+
+    def settle(self, now: float) -> None:
+        """Take a step of what can be done while nobody asks."""
+
     # What is kept for a name.
 
     def keep(self, sequence: int, key: str, now: float) -> bool:
@@ -206,7 +216,7 @@ class Prefixes:
                 self._leave(sequence)
 
     @contextmanager
-    def borrowed(self, key: str) -> Iterator[int]:
+    def borrowed(self, key: str, _now: float) -> Iterator[int]:
         """What is kept under a key, as a sequence that llama.cpp computes and saves.
 
         Raises:
@@ -255,19 +265,31 @@ class Prefixes:
         """Let the least valuable prefix go; False if none is left."""
         return self._evict(now)
 
+    def forget_all(self) -> None:
+        """Let go of everything that does not run."""
+        for sequence in self._idle():
+            self._leave(sequence)
+
     def _evict(self, now: float) -> bool:
-        idle = [sequence for sequence in self._entries if sequence >= self._runs]
+        idle = self._idle()
         if not idle:
             return False
-        self._leave(min(idle, key=lambda sequence: self._value(sequence, now)))
+        self._part(min(idle, key=lambda sequence: self._value(sequence, now)), now)
         return True
+
+    def _idle(self) -> list[int]:
+        """The sequences that are kept and do not run."""
+        return [sequence for sequence in self._entries if sequence >= self._runs]
+
+    def _part(self, sequence: int, _now: float) -> None:
+        """Let what was kept go for want of room."""
+        self._leave(sequence)
 
     def _value(self, sequence: int, now: float) -> tuple[bool, float]:
         """Tokens that would have to be read again, times their use, fading; named ones last."""
         entry = self._entries[sequence]
         alone = self._tree.alone(sequence) + entry.loose
-        fading = 0.5 ** ((now - entry.used_at) / HALF_LIFE_S)
-        return entry.key is not None, alone * (1 + entry.hits) * fading
+        return entry.key is not None, value(alone, entry.hits, now - entry.used_at)
 
     # The books.
 
@@ -333,3 +355,9 @@ class Prefixes:
             entry = self._entries[other]
             if other >= self._runs and entry.key is None:
                 self._leave(other)
+
+
+def value(tokens: int, hits: int, age_s: float) -> float:
+    """Tokens that would have to be read again, times their use, fading."""
+    fading: float = 0.5 ** (age_s / HALF_LIFE_S)
+    return tokens * (1 + hits) * fading

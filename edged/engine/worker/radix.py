@@ -126,8 +126,8 @@ class Radix:
         return len(self._leaves[sequence].ends) > 1
 
     def beginnings(self, sequence: int) -> list[int]:
-        """The sequences that end somewhere on the way to where this one ends."""
-        found: list[int] = []
+        """The others that end somewhere on the way to where this one ends, or there."""
+        found = [other for other in self._leaves[sequence].ends if other != sequence]
         node = self._leaves[sequence].parent
         while node is not None:
             found += node.ends

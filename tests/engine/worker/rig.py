@@ -108,9 +108,8 @@ class Rig:
         return last
 
     def forget(self) -> None:
-        """Empty the context."""
-        while self.desk._prefixes.forget_one(0.0):
-            pass
+        """Empty the context, and what was copied out of it."""
+        self.desk._prefixes.forget_all()
 
 
 def text(frames: list[FromChild], key: str = "k") -> str:

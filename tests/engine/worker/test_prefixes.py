@@ -65,10 +65,15 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.memory = Cells(partial=self.partial)
-        self.prefixes = Prefixes(self.memory, CELLS, RUNS, SEQUENCES)
+        self.memory: Any
+        self.prefixes: Prefixes
+        self.make()
         self.now = 0.0
         self.runs: set[int] = set()
+
+    def make(self) -> None:
+        self.memory = Cells(partial=self.partial)
+        self.prefixes = Prefixes(self.memory, CELLS, RUNS, SEQUENCES)
 
     def _extend(self, sequence: int, tokens: list[int]) -> None:
         if self.prefixes.room(len(tokens), self.now):
@@ -143,8 +148,12 @@ class Machine(RuleBasedStateMachine):
     def the_books_are_true(self) -> None:
         for sequence, entry in self.prefixes._entries.items():
             assert self.memory.tokens(sequence) == entry.tokens
-        empty = set(range(SEQUENCES)) - set(self.prefixes._entries)
-        assert not any(self.memory.tokens(sequence) for sequence in empty)
+        empty = set(range(SEQUENCES)) - set(self.prefixes._entries) - set(self.prefixes._branches)
+        assert not any(
+            self.memory.tokens(sequence)
+            for sequence in range(SEQUENCES)
+            if sequence not in self.prefixes._entries
+        )
         assert {*self.prefixes._free, *self.prefixes._shelves} == empty
         assert self.runs == {s for s in self.prefixes._entries if s < RUNS}
         assert self.prefixes.kept == len(self.prefixes._entries) - len(self.runs)
@@ -207,6 +216,15 @@ def test_what_two_read_at_the_same_time_is_held_once(prefixes: Prefixes, memory:
     assert memory.used == prefixes.used == 3
 
 
+def test_one_tier_is_always_settled(prefixes: Prefixes, memory: Cells) -> None:
+    prefixes.close(run(prefixes, memory, [1, 2, 3, 4]), 0.0)
+    assert prefixes.settled
+    prefixes.settle(0.0)
+    assert prefixes.kept == 1
+    prefixes.forget_all()
+    assert prefixes.kept == prefixes.used == 0
+
+
 def test_the_break_is_told(prefixes: Prefixes, memory: Cells) -> None:
     prefixes.close(run(prefixes, memory, [1, 2, 3, 4]), 0.0)
     lease = prefixes.open([1, 2, 9, 9], 0.0)
@@ -252,7 +270,7 @@ def test_a_new_prefix_takes_the_place_of_its_name(prefixes: Prefixes, memory: Ce
     prefixes.keep(run(prefixes, memory, [1, 2]), "prefix/a", 0.0)
     prefixes.keep(run(prefixes, memory, [3, 4]), "prefix/a", 0.0)
     assert prefixes.named("prefix/a") == [3, 4]
-    with prefixes.borrowed("prefix/a") as sequence:
+    with prefixes.borrowed("prefix/a", 0.0) as sequence:
         assert memory.tokens(sequence) == [3, 4]
         assert sequence < RUNS
     assert memory.tokens(sequence) == []
