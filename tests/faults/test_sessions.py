@@ -209,6 +209,29 @@ def test_nothing_of_a_session_is_in_the_log_or_the_state(broker: Broker) -> None
         assert b"diary" not in b"".join(each.payload for each in client.on(f"edged/{NODE}/state"))
 
 
+def test_a_session_of_a_persona_is_told_how_the_house_is_now_and_never_how_it_was(
+    broker: Broker,
+) -> None:
+    door = {"name": "door", "topic": "hall/door"}
+    system = "You are the butler.\nDoor: {{ door }}."
+    config = {"personas": [{"name": "butler", "system": system, "fields": [door]}]}
+    with TestClient(broker.port) as client:
+        client.publish("hall/door", "ajar", retain=True)
+        with DaemonProcess(broker.port, script=ECHO, config=config):
+            client.subscribe(f"edged/{NODE}/reply/#")
+            ask(client, "a", persona="butler", max_tokens=1)
+            assert reply_of(client, "a")["status"] == "ok"
+            client.publish("hall/door", "shut", retain=True)
+            eventually(
+                lambda: "shut" in client.ask(NODE, "door?", persona="butler")["text"], "the news"
+            )
+            text = talk(client, "b")["text"]
+            assert "You are the butler." in text
+            assert "ask-a" in text
+            assert "Door: shut." in text
+            assert "ajar" not in text
+
+
 def test_owners_do_not_hear_each_other(broker: Broker) -> None:
     with TestClient(broker.port) as client, DaemonProcess(broker.port, script=ECHO):
         client.subscribe(f"edged/{NODE}/reply/#")
