@@ -250,10 +250,8 @@ def _turn(lane: OrderedDict[str, deque[Entry]], client: str, entry: Entry) -> in
 
 def _ahead(lane: OrderedDict[str, deque[Entry]], client: str, rounds: int) -> int:
     """How many go first of a lane, if a client who is in it has had so many turns."""
-    ahead, before = 0, True
-    for other, queue in lane.items():
-        if other == client:
-            ahead, before = ahead + rounds, False
-        else:
-            ahead += min(len(queue), rounds + before)
-    return ahead
+    # Loops in C: beside a hundred clients one in Python took as long as all else about a newcomer.
+    sizes = list(map(len, lane.values()))
+    before = sizes[: list(lane).index(client)]
+    fewer = [size for size in sizes if size < rounds]
+    return sum(fewer) + rounds * (len(sizes) - len(fewer)) + sum(map(rounds.__lt__, before))
