@@ -10,5 +10,5 @@ from edged.engine.worker.__main__ import main
 
 if __name__ == "__main__":
     # A threshold no share reaches; the product itself has no such switch.
-    neighbours.BUSY_SHARE = inf  # type: ignore[misc]
+    neighbours.BUSY_PART = inf  # type: ignore[misc]
     sys.exit(main())

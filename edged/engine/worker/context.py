@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,9 @@ class Context:
         load: How it is made.
         streams: Runs side by side; one more has room where that one is urgent.
 
+    Attributes:
+        seconds: That the last step took; 0 if it was not computed to its end.
+
     Raises:
         LoadError: With the code no_context.
     """
@@ -78,6 +82,7 @@ class Context:
         self.memory = Memory(self.native, partial=not model.recurrent)
         self.threads = (load.threads, load.threads_batch)
         self.batch = Batch(load.n_batch + self.slots, self.branches)
+        self.seconds = 0.0
 
     def _create(self, load: Load, cells: int) -> Any:
         params = llama.llama_context_default_params()
@@ -108,6 +113,7 @@ class Context:
             DecodeError: llama.cpp refused the batch.
         """
         self.batch.ready()
+        began = time.monotonic()
         if abort is NO_ABORT:
             code = llama.llama_decode(self.native, self.batch.native)
         else:
@@ -116,6 +122,7 @@ class Context:
                 code = llama.llama_decode(self.native, self.batch.native)
             finally:
                 llama.llama_set_abort_callback(self.native, NO_ABORT, None)
+        self.seconds = time.monotonic() - began if code == DONE else 0.0
         if code not in {DONE, FULL, ABORTED}:
             message = f"llama_decode returned {code}"
             raise DecodeError(message)

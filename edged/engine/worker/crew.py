@@ -29,12 +29,14 @@ class Crew:
         self._schedstat = schedstat
         self._wanted = (threads, threads_batch)
         self._state = neighbours.State(configured=max(self._wanted))
+        self._speeds: neighbours.Speeds = {}
         self._held = False
 
     def set(self, threads: int, threads_batch: int) -> None:
         """At most so many, from the next step on."""
         self._wanted = (threads, threads_batch)
         self._state = neighbours.configure(self._state, max(self._wanted))
+        self._speeds = {}
         self._apply()
 
     def exactly(self, threads: int, threads_batch: int) -> None:
@@ -46,6 +48,7 @@ class Crew:
     def resume(self) -> None:
         """As before `exactly`; what the neighbours did meanwhile is not counted."""
         self._held = False
+        self._speeds = {}
         self._schedstat.restart()
         self._apply()
 
@@ -53,14 +56,24 @@ class Crew:
         """After a step: give a thread to the neighbours, or take one back."""
         if self._state.configured == 1:
             return
+        self._note()
         share = self._schedstat.share()
         if share is None:
             return
         before = self._state.threads
-        self._state = neighbours.step(self._state, share, time.monotonic())
+        window = neighbours.Window(delay_share=share, speeds=self._speeds)
+        self._state = neighbours.step(self._state, window, time.monotonic())
         if self._state.threads != before:
             self._apply()
             self._schedstat.restart()
+        self._speeds = {}
+
+    def _note(self) -> None:
+        """The time of the last step; steps of as many rows are alike."""
+        if self._context.seconds:
+            rows = self._context.batch.size
+            steps, seconds = self._speeds.get(rows, (0, 0.0))
+            self._speeds[rows] = steps + 1, seconds + self._context.seconds
 
     def _apply(self) -> None:
         if self._held:
