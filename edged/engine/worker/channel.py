@@ -32,15 +32,37 @@ class Channel:
         self._decoder = to_child()
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
+        self._held: bytearray | None = None
         self.sent_at = time.monotonic()
 
     def send(self, frame: Frame) -> None:
-        """Write one frame, waiting for the daemon to read if need be."""
+        """Write one frame, waiting for the daemon to read if need be; or keep it, after `hold`."""
+        data = encode(frame)
+        if self._held is None:
+            self._write(data)
+        else:
+            self._held += data
+        self.sent_at = time.monotonic()
+
+    def hold(self) -> None:
+        """Collect frames until `release`, which is to follow soon.
+
+        Each write wakes the daemon, on a core that all threads of ours wait for.
+        """
+        if self._held is None:
+            self._held = bytearray()
+
+    def release(self) -> None:
+        """Write what was collected."""
+        held, self._held = self._held, None
+        if held:
+            self._write(held)
+
+    def _write(self, data: bytes | bytearray) -> None:
         try:
-            self._sock.sendall(encode(frame))
+            self._sock.sendall(data)
         except ConnectionError:
             os._exit(0)
-        self.sent_at = time.monotonic()
 
     def receive(self, timeout_s: float | None) -> Iterator[ToChild]:
         """The frames that arrive within the timeout; None waits without one.

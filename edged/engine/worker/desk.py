@@ -122,8 +122,12 @@ class Desk:
     @property
     def interrupted(self) -> bool:
         """Whether the present step is to be given up."""
-        timing = self._stopwatch.running and bool(self.runs.arrived)
-        return timing or self.runs.interrupts(self._reading, time.monotonic())
+        now = time.monotonic()
+        came = bool(self.runs.arrived)
+        timing = came and self._stopwatch.running
+        # Whoever computes at once is read for less in this step than in the next ones.
+        joins = came and self.runs.free and self._stepper.early(now)
+        return timing or joins or self.runs.interrupts(self._reading, now)
 
     def arrive(self, request: Generate) -> bool:
         """Take a request; False if there may be no more, or one of its key runs."""
@@ -186,6 +190,7 @@ class Desk:
         if computed:
             self._crew.look()
             self._end_finished()
+        self._channel.release()
         return computed
 
     # Runs.
@@ -259,6 +264,7 @@ class Desk:
             self._reading = []
         if not decoders:
             self.read = sum(run.position for run in readers) - before
+        self._channel.hold()  # what all streams say about this step
         self._enter(decoders, now, alone=not read)
         self._tell_read([run for run in begun if run in read], first=not decoding)
         return True

@@ -53,6 +53,8 @@ def open_desk(
     prompter = Prompter(model, context.n_ctx)
     pacing = Pacing(load.prefill_chunk, load.prefill_share, streams)
     pacing.observe(measured.read_s * warmup.READ_TOKENS, warmup.READ_TOKENS, 0)
+    for power, rate in enumerate(measured.rates):
+        pacing.observe(1.0 / rate, 0, 2**power)
     desk = Desk(
         model=model,
         context=context,

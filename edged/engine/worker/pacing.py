@@ -30,26 +30,31 @@ class Pacing:
         self._slowdown = share / (1.0 - share)
         self._read_s: float | None = None
         self._mixed_s: float | None = None
-        self._decode_s: float | None = None
+        self._decode_s: dict[int, float] = {}
 
-    def chunk(self, left: int, streams: int) -> int:
+    def chunk(self, left: int, streams: int, readers: int = 1) -> int:
         """Prompt tokens for the next step.
 
         Args:
             left: Unread tokens; at least one.
             streams: Runs that decode in the same step.
+            readers: Prompts that they are of.
         """
-        size = self._among(left) if streams else self._alone(left)
+        size = self._among(left, streams, readers) if streams else self._alone(left)
         return max(1, min(left, self.limit, size))
+
+    def reading_s(self, tokens: int) -> float:
+        """Seconds of a step that only reads so many tokens; 0 while that is not known."""
+        return tokens * (self._read_s or 0.0)
 
     def observe(self, seconds: float, tokens: int, streams: int) -> None:
         """A step of `tokens` prompt tokens and `streams` decodes took so long."""
         if not tokens:
-            self._decode_s = _mean(self._decode_s, seconds)
+            self._decode_s[streams] = _mean(self._decode_s.get(streams), seconds)
         elif not streams:
             self._read_s = _mean(self._read_s, seconds / tokens)
         else:
-            extra = max(0.0, seconds - (self._decode_s or 0.0))
+            extra = max(0.0, seconds - self._step_s(streams))
             self._mixed_s = _mean(self._mixed_s, extra / tokens)
 
     def _alone(self, left: int) -> int:
@@ -58,11 +63,20 @@ class Pacing:
         size = int(min(self.limit, self._chunk_s / self._read_s))
         return left if left <= size * _ALONG else size
 
-    def _among(self, left: int) -> int:
-        cost = self._mixed_s or self._read_s
-        if not cost or not self._decode_s:
+    def _among(self, left: int, streams: int, readers: int) -> int:
+        cost, step_s = self._mixed_s or self._read_s, self._step_s(streams)
+        if not cost or not step_s:
             return left
-        return int(min(self.limit, self._decode_s * self._slowdown / cost))
+        # Where more wait than are answered, each who waits counts as one who is: reading for one
+        # answer's sake by twos and threes takes half as long again on a MoE.
+        share = self._slowdown * max(1.0, readers / streams)
+        return int(min(self.limit, step_s * share / cost))
+
+    def _step_s(self, streams: int) -> float:
+        """Seconds of a step that only decodes, of as many streams or of the next fewer known."""
+        fewer = max((count for count in self._decode_s if count <= streams), default=None)
+        known = min(self._decode_s, default=0) if fewer is None else fewer
+        return self._decode_s.get(known, 0.0)
 
 
 def _mean(before: float | None, now: float) -> float:

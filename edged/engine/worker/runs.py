@@ -57,6 +57,11 @@ class Runs:
         return len(self._runs) + len(self.arrived) >= self._slots
 
     @property
+    def free(self) -> bool:
+        """Whether a newcomer would compute at once."""
+        return len(self._runs) < self._streams
+
+    @property
     def active(self) -> list[Run]:
         """Those that compute now."""
         return self._runs[: self._streams]

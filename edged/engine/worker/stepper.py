@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from edged.engine.worker.context import ABORTED, FULL
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from edged.engine.worker.prefixes import Prefixes
     from edged.engine.worker.reading import Reading
     from edged.engine.worker.sequence import Sequence
+
+
+# A step that reads prompts is begun anew with whoever comes in this part of it. Read together they
+# cost a third less than one beside the other's answer (a MoE; four prompts of 43 tokens: 4.2
+# against 6.5 ms a token on one core).
+JOIN_PART = 1 / 4
 
 
 class NoRoomError(Exception):
@@ -35,6 +42,7 @@ class Stepper:
         self._prefixes = prefixes
         self._pacing = pacing
         self._abort = abort
+        self._early_until = -inf
 
     def step(self, decoders: list[Sequence], readers: list[Reading], streams: int) -> list[Reading]:
         """Compute once.
@@ -62,7 +70,7 @@ class Stepper:
         for reader, size in zip(readers, chunks, strict=False):
             reader.place(batch, size)
         began = time.monotonic()
-        if not self._decode(readers if not decoders else []):
+        if not self._decode(readers if not decoders else [], began):
             self._undo(readers)
             return []
         now = time.monotonic()
@@ -74,7 +82,8 @@ class Stepper:
         """Prompt tokens of each reader, the first ones first."""
         if not readers:
             return []
-        room = self._pacing.chunk(sum(reader.left for reader in readers), streams)
+        left = sum(reader.left for reader in readers)
+        room = self._pacing.chunk(left, streams, len(readers))
         sizes = []
         for reader in readers:
             sizes.append(min(reader.left, room))
@@ -83,7 +92,11 @@ class Stepper:
                 break
         return sizes
 
-    def _decode(self, alone: list[Reading]) -> bool:
+    def early(self, now: float) -> bool:
+        """Whether the present step had better be begun anew with one more prompt in it."""
+        return now < self._early_until
+
+    def _decode(self, alone: list[Reading], began: float) -> bool:
         """Decode the batch; False if it was aborted.
 
         Only a step of prompts alone can be: others lost a token by it, and recurrent state that is
@@ -91,6 +104,15 @@ class Stepper:
         """
         stoppable = self._context.memory.partial or len(alone) == 1
         abort = self._abort if alone and stoppable else NO_ABORT
+        if alone and self._context.memory.partial and self._context.batch.size < self._pacing.limit:
+            whole_s = self._pacing.reading_s(self._context.batch.size)
+            self._early_until = began + JOIN_PART * whole_s
+        try:
+            return self._compute(abort)
+        finally:
+            self._early_until = -inf
+
+    def _compute(self, abort: Any) -> bool:
         while True:
             code = self._context.decode(abort)
             if code != FULL:

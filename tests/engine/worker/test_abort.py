@@ -47,7 +47,7 @@ def read(rig: Rig, request: Generate, midway: Callable[[Reading], None]) -> list
 def test_an_urgent_one_costs_the_other_nothing_but_time(
     tiny: Mapping[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LOOK_S", 0.0)
+    monkeypatch.setattr(loop, "YOUNG_LOOK_S", 0.0)
     model = load(path=str(tiny[name]), prefill_chunk=CHUNK)
     with Rig().open(model) as rig:
         alone = rig.answer(LONG)[0]
@@ -66,7 +66,7 @@ def test_an_urgent_one_costs_the_other_nothing_but_time(
 def test_whose_time_is_over_leaves_nothing_behind(
     tiny: Mapping[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LOOK_S", 0.0)
+    monkeypatch.setattr(loop, "YOUNG_LOOK_S", 0.0)
     model = load(path=str(tiny[name]), prefill_chunk=CHUNK)
     with Rig().open(model) as rig:
         alone = rig.answer(LONG)[0]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from edged.engine.codec import encode
-from edged.engine.frames import Beat, Cancel, Quit
+from edged.engine.codec import encode, from_child
+from edged.engine.frames import Beat, Cancel, Delta, Quit
 from edged.engine.worker.channel import Channel
 from edged.errors import FrameError
 
@@ -45,6 +45,28 @@ def test_frames_in_any_split(pair: tuple[socket.socket, socket.socket]) -> None:
     assert list(channel.receive(None)) == []
     ours.sendall(data[10:])
     assert list(channel.receive(1.0)) == [Cancel(key="k"), Quit()]
+
+
+def test_what_is_held_leaves_together_and_in_order(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    ours.settimeout(0.0)
+    channel = Channel(theirs)
+    channel.hold()
+    channel.send(Beat())
+    channel.hold()
+    channel.send(Delta(key="k", text="x", tokens=1))
+    with pytest.raises(BlockingIOError):
+        ours.recv(1)
+    channel.release()
+    assert list(from_child().feed(ours.recv(1000))) == [
+        Beat(),
+        Delta(key="k", text="x", tokens=1),
+    ]
+    channel.release()
+    channel.send(Beat())
+    assert list(from_child().feed(ours.recv(1000))) == [Beat()]
 
 
 def test_garbage_is_a_frame_error(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -25,6 +25,7 @@ from edged.engine.frames import (
 )
 from edged.engine.worker import sampling
 from edged.engine.worker.channel import BEAT_S
+from edged.engine.worker.loop import LOOK_S, YOUNG_LOOK_S, YOUNG_S
 from edged.engine.worker.native import llama, log
 from edged.errors import FrameError
 from tests.engine.harness import POCKET, load, prompt
@@ -125,8 +126,9 @@ def test_cancel_before_the_first_step(rig: Rig) -> None:
     assert (sums.finish_reason, sums.completion_tokens) == ("cancelled", 0)
 
 
-def test_a_cancel_seen_inside_a_step_ends_it(rig: Rig) -> None:
+def test_a_cancel_seen_inside_a_step_ends_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The step is given up in the middle, and what it had computed is of no use to anybody."""
+    monkeypatch.setattr("edged.engine.worker.loop.YOUNG_LOOK_S", 0.0)
     rig.say(prompt("the kitchen is warm " * 60))
     rig.step()
     asked: list[int] = []
@@ -138,7 +140,6 @@ def test_a_cancel_seen_inside_a_step_ends_it(rig: Rig) -> None:
         look(now)
 
     rig.worker._look = cancel_then_look  # type: ignore[method-assign]
-    rig.worker._look_at = 0.0
     rig.step()
     assert asked
     assert done(rig.finish()).finish_reason == "cancelled"
@@ -154,6 +155,13 @@ def test_it_looks_rarely(rig: Rig) -> None:
     rig.say(Cancel(key="k"))
     rig.worker._at_node(None)
     assert rig.worker._look_at == looked_until
+
+
+def test_it_looks_more_often_while_a_step_is_young(rig: Rig) -> None:
+    for age, pause in ((0.0, YOUNG_LOOK_S), (YOUNG_S, LOOK_S)):
+        rig.worker._began_at, rig.worker._look_at = time.monotonic() - age, 0.0
+        rig.worker._at_node(None)
+        assert pause / 2 < rig.worker._look_at - time.monotonic() <= pause
 
 
 def test_a_broken_frame_seen_at_a_node_is_raised_after_the_step(rig: Rig) -> None:

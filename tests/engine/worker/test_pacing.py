@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,13 @@ def test_before_anything_is_known_a_step_is_as_large_as_allowed() -> None:
     assert Pacing(512, 0.5, 2).chunk(1000, 0) == 512
     assert Pacing(512, 0.5, 2).chunk(1000, 1) == 512
     assert Pacing(512, 0.5, 2).chunk(3, 0) == 3
+
+
+def test_a_step_that_only_reads_is_foretold() -> None:
+    pacing = Pacing(512, 0.5, 2)
+    assert pacing.reading_s(100) == 0.0
+    pacing.observe(3.2, 32, 0)
+    assert pacing.reading_s(100) == pytest.approx(10.0)
 
 
 def test_alone_a_step_takes_about_as_long_as_one_may_wait() -> None:
@@ -35,6 +43,25 @@ def test_among_streams_a_prompt_takes_its_share_of_time() -> None:
         pacing.observe(0.32, 32, 0)
         pacing.observe(0.1, 0, 1)
         assert abs(pacing.chunk(1000, 1) - tokens) <= 1
+
+
+def test_where_more_wait_than_are_answered_each_counts_as_one() -> None:
+    pacing = Pacing(512, 0.5, 2)
+    pacing.observe(0.32, 32, 0)
+    for streams, seconds in ((1, 0.1), (4, 0.2)):
+        pacing.observe(seconds, 0, streams)
+    assert [pacing.chunk(1000, 1, readers) for readers in (1, 2, 7)] == [10, 20, 70]
+    assert [pacing.chunk(1000, 4, readers) for readers in (1, 4, 8)] == [20, 20, 40]
+
+
+def test_steps_of_so_many_streams_cost_what_those_did_or_the_next_fewer() -> None:
+    pacing = Pacing(512, 0.5, 2)
+    pacing.observe(0.32, 32, 0)
+    pacing.observe(0.4, 0, 4)
+    assert [pacing.chunk(1000, streams) for streams in (1, 4, 8)] == [40, 40, 40]
+    pacing.observe(0.1, 0, 1)
+    pacing.observe(0.2, 0, 2)
+    assert [pacing.chunk(1000, streams) for streams in (1, 2, 3, 4, 8)] == [10, 20, 20, 40, 40]
 
 
 def test_it_learns_what_tokens_cost_beside_streams() -> None:

@@ -54,6 +54,10 @@ def test_places() -> None:
     assert runs().idle
 
 
+def test_a_newcomer_computes_at_once_while_there_are_streams() -> None:
+    assert [runs(*map(run, keys)).free for keys in ("", "a", "ab")] == [True, True, False]
+
+
 def test_a_cancel_finds_runs_and_newcomers_and_nobody_else() -> None:
     first = run("a")
     table = runs(first)

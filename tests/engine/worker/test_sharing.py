@@ -205,6 +205,38 @@ def test_an_urgent_one_interrupts_a_prompt_being_read(rig: Rig) -> None:
     assert [f.key for f in rig.finish() if isinstance(f, Done)] == ["now", "long"]
 
 
+def test_who_comes_early_in_a_step_is_read_in_it(
+    wide: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {question: anew(wide, asked(question)) for question in QUESTIONS[2:4]}
+    wide.forget()
+    look, late = wide.worker._look, [asked(QUESTIONS[3], key=QUESTIONS[3])]
+
+    def one_more_comes(now: float) -> None:
+        while late:
+            wide.say(late.pop())
+        look(now)
+
+    monkeypatch.setattr("edged.engine.worker.loop.YOUNG_LOOK_S", 0.0)
+    monkeypatch.setattr(wide.desk._pacing, "reading_s", lambda _tokens: 1e6)
+    monkeypatch.setattr(wide.worker, "_look", one_more_comes)
+    wide.desk._pacing.limit = 256
+    wide.say(asked(QUESTIONS[2], key=QUESTIONS[2]))
+    wide.step()
+    assert [run.position for run in wide.desk.runs] == [0]
+    frames = wide.finish()
+    assert {question: text(frames, question) for question in said} == said
+
+
+def test_a_full_house_is_joined_by_nobody(wide: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wide.desk._stepper, "early", lambda _now: True)
+    wide.say(*(asked(question, key=question) for question in QUESTIONS[:4]))
+    wide.step()
+    wide.say(asked(QUESTIONS[0], key="fifth"))
+    wide.worker._attend(1.0)
+    assert not wide.desk.interrupted
+
+
 def test_one_of_several_is_cancelled(wide: Rig) -> None:
     said = anew(wide, asked(QUESTIONS[2]))
     wide.forget()
