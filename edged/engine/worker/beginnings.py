@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import chain, compress
 from typing import TYPE_CHECKING, Any
 
+from edged.engine.worker.sampling import NO_TOKEN
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,6 +27,10 @@ class Beginnings:
 
     Args:
         model: Whose vocabulary it is.
+
+    Attributes:
+        alone: The token of each byte that has one of its own.
+        complete: Whether each byte that a token begins with has one.
     """
 
     def __init__(self, model: Model) -> None:
@@ -36,6 +42,10 @@ class Beginnings:
                 tokens.setdefault(piece[0], []).append(token)
                 if len(piece) == 1:
                     alone.setdefault(piece[0], token)
+        self.alone = alone
+        self.complete = tokens.keys() == alone.keys()
+        self._each = [*alone.values(), *model.ends]
+        self._bytes = list(alone)
         unknown = (tokens[byte] for byte in tokens.keys() - alone.keys())
         self._always = [*chain.from_iterable(unknown), *model.ends]
         self._ascii = _Group({byte: alone[byte] for byte in alone if byte in _ASCII}, tokens)
@@ -54,6 +64,20 @@ class Beginnings:
         if not ascii_only or not found or len(found) > _TEXT:
             found += self._others.possible(candidates, grammar)
         return [*self._always, *chain.from_iterable(found)]
+
+    def only(self, candidates: Candidates, grammar: Any) -> tuple[int, int]:
+        """The byte that comes next whatever is written, with its token; NO_TOKEN if there is none.
+
+        Args:
+            candidates: To ask with; they are others afterwards.
+            grammar: To be asked.
+        """
+        found = candidates.which(grammar, self._each)
+        place = found.index(True) if found.count(True) == 1 else len(found)
+        # What ends an answer stands behind the bytes.
+        if place >= len(self._bytes):
+            return NO_TOKEN, 0
+        return self._each[place], self._bytes[place]
 
 
 class _Group:

@@ -281,7 +281,7 @@ class Desk:
         """A token for each of those that decoded in the step."""
         if decoders:
             self._cadence.took(began)
-            self.decoded = len(decoders) if alone else 0
+            self.decoded = sum(len(run.tokens) for run in decoders) if alone else 0
         for run in decoders:
             run.take()
 

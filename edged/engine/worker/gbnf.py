@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 ROOT = "root"
 # The largest schema the daemon passes makes a tenth of this.
 MAX_GRAMMAR_BYTES = 1 << 20
-# One blank where people put one; more are tokens that say nothing.
-_BLANK = '" "?'
-_COMMA = f'"," {_BLANK}'
+# One blank where people put one: what has to come need not be asked of the model.
+_COMMA = '", "'
 _NOTHING = '""'
 _RULES = {
     # No control characters, no halves of surrogate pairs, and nothing that is beyond Unicode,
@@ -105,7 +104,7 @@ class _Rules:
     def _object(self, schema: Schema) -> str:
         if "additionalProperties" in schema:
             value = self._place(schema["additionalProperties"])
-            pair = self._rule(f'"\\"" char* "\\"" ":" {_BLANK} {value}')
+            pair = self._rule(f'"\\"" char* "\\"" ": " {value}')
             return f'"{{" ({pair} ({_COMMA} {pair})*)? "}}"'
         pairs = [
             (self._pair(name, value), name in schema["required"])
@@ -114,8 +113,8 @@ class _Rules:
         return f'"{{" {self._first(pairs)} "}}"'
 
     def _pair(self, name: str, value: Schema) -> str:
-        key = literal(msgspec.json.encode(name).decode() + ":")
-        return self._rule(f"{key} {_BLANK} {self._place(value)}")
+        key = literal(msgspec.json.encode(name).decode() + ": ")
+        return self._rule(f"{key} {self._place(value)}")
 
     def _first(self, pairs: list[tuple[str, bool]]) -> str:
         """The properties in their order; each may be the first if all before it may be missing."""

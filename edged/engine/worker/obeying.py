@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edged.engine.worker import gbnf
 from edged.engine.worker.deadline import DeadlineError, bounded
+from edged.engine.worker.fastforward import FastForward
 from edged.engine.worker.native import llama
 from edged.engine.worker.prompt import PromptError
 from edged.engine.worker.sampling import NO_PENALTY, NO_TOKEN, Sampler
@@ -46,6 +47,7 @@ class Obeying(Sampler):
         self._remembers = request.repeat_penalty != NO_PENALTY
         self._candidates = model.candidates
         self._beginnings = model.beginnings
+        self._ahead = FastForward(model, text)
         self._likeliest = llama.llama_sampler_init_top_k(_LIKELIEST)
         self._best = llama.llama_sampler_init_greedy()
 
@@ -55,16 +57,29 @@ class Obeying(Sampler):
         if not self._candidates.allowed(self._grammar, token):
             token = self._anew(context, row)
         if token != NO_TOKEN:
-            llama.llama_sampler_accept(self._grammar, token)
-            if self._remembers:
-                llama.llama_sampler_accept(self.native, token)
+            self._accept(token)
         return token
+
+    def follow(self, most: int) -> list[int]:
+        """As `Sampler.follow`: what the grammar leaves no choice about."""
+        taken: list[int] = []
+        for token in self._ahead.tokens(self._grammar)[:most]:
+            if not self._candidates.allowed(self._grammar, token):
+                break  # the last one that was accepted is as good a place to go on from
+            self._accept(token)
+            taken.append(token)
+        return taken
 
     def close(self) -> None:
         """Free all samplers."""
         super().close()
         for sampler in (self._grammar, self._likeliest, self._best):
             llama.llama_sampler_free(sampler)
+
+    def _accept(self, token: int) -> None:
+        llama.llama_sampler_accept(self._grammar, token)
+        if self._remembers:
+            llama.llama_sampler_accept(self.native, token)
 
     def _freely(self, context: Any, row: int) -> int:
         """What the chain would choose; it does not count that token as written yet."""

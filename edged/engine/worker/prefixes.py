@@ -140,13 +140,6 @@ class Prefixes:
         entry.tokens += tokens
         self._loosen(entry, len(tokens))
 
-    def append(self, sequence: int, token: int) -> None:
-        """This one was decoded at the end of a sequence."""
-        entry = self._entries[sequence]
-        entry.tokens.append(token)
-        entry.loose += 1
-        self._loose += 1
-
     def share(self, sequence: int) -> None:
         """Let others share in all that a running sequence has read.
 

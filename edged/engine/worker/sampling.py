@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from edged.engine.worker.native import llama
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edged.engine.frames import Generate
 
 # llama.cpp's own default for penalty_last_n.
@@ -36,6 +38,10 @@ class Sampler:
     def choose(self, context: Any, row: int) -> int:
         """The next token, by the logits of a row of the last step; the chain remembers it."""
         return int(llama.llama_sampler_sample(self.native, context, row))
+
+    def follow(self, most: int) -> Sequence[int]:  # noqa: ARG002 - nothing is known beforehand here
+        """Tokens that come next whatever the model says, taken as written; at most so many."""
+        return ()
 
     def close(self) -> None:
         """Free the chain and its samplers."""

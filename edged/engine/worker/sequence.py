@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class Sequence(Run):
     """The state of one run in the context.
 
+    Attributes:
+        tokens: Written, and not in the context yet.
+
     Args:
         model: Knows the vocabulary.
         context: Where it runs.
@@ -47,27 +50,44 @@ class Sequence(Run):
         stops: Tokens[int] = (),
     ) -> None:
         super().__init__(channel, request, prompt=prompt, received_at=received_at, stops=stops)
-        self.token = 0
+        self.tokens: list[int] = []
         self._model = model
         self._native = context.native
+        # Each run has an equal share of a step.
+        self._most = context.batch.capacity // context.slots - 1
         self._limit = min(request.max_tokens, context.n_ctx - len(prompt))
         self._sampler = sampler
         self._output = Output(channel, request.key, request.stop)
         self._cuttable = request.schema is None
 
     def take(self) -> None:
-        """Sample one token from the logits of this step and pass its text on."""
-        model = self._model
-        self.token = token = self._sampler.choose(self._native, self.row)
+        """Sample one token from the logits of this step, and pass its text on.
+
+        What follows it in any case is written as well, and decoded together with it.
+        """
+        token = self._sampler.choose(self._native, self.row)
         now = time.monotonic()
-        if token == NO_TOKEN or llama.llama_vocab_is_eog(model.vocab, token):
+        if token == NO_TOKEN or llama.llama_vocab_is_eog(self._model.vocab, token):
             self.finish = "stop"
             return
+        self.tokens = [token]
+        self._write(token, now)
+        if self.finish is None:
+            self._follow(now)
+
+    def _follow(self, now: float) -> None:
+        for token in self._sampler.follow(self._most):
+            self.tokens.append(token)
+            self._write(token, now)
+            if self.finish is not None:
+                break
+
+    def _write(self, token: int, now: float) -> None:
         self._count += 1
         self._last_at = now
         if self._first_at is None:
             self._first_at = now
-        if self._output.add(model.piece(token), now):
+        if self._output.add(self._model.piece(token), now):
             self.finish = "stop"
         elif self._count >= self._limit:
             self.finish = "length"

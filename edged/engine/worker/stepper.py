@@ -48,7 +48,7 @@ class Stepper:
         """Compute once.
 
         Args:
-            decoders: Each gets its last token decoded; its logits are at its row afterwards.
+            decoders: Each gets its last tokens decoded; its logits are at its row afterwards.
             readers: In their order, as far as the step has room.
             streams: Runs that decode; more than `decoders` where these are not due yet.
 
@@ -59,14 +59,14 @@ class Stepper:
             NoRoomError: Nothing was computed; one of them has to go.
             DecodeError: llama.cpp refused; none of them may go on.
         """
-        chunks = self._chunks(readers, streams)
-        count = sum(chunks) + len(decoders)
-        if not self._prefixes.room(count, time.monotonic()):
-            raise NoRoomError
         batch = self._context.batch
+        decoded = sum(len(run.tokens) for run in decoders)
+        chunks = self._chunks(readers, streams, batch.capacity - decoded)
+        if not self._prefixes.room(sum(chunks) + decoded, time.monotonic()):
+            raise NoRoomError
         batch.clear()
         for run in decoders:
-            run.row = batch.add(run.token, run.position, run.sequence)
+            run.row = batch.extend(run.tokens, run.position, run.sequence, logits=True)
         for reader, size in zip(readers, chunks, strict=False):
             reader.place(batch, size)
         began = time.monotonic()
@@ -78,12 +78,12 @@ class Stepper:
         self._enter(decoders, readers, chunks, now)
         return readers[: len(chunks)]
 
-    def _chunks(self, readers: list[Reading], streams: int) -> list[int]:
+    def _chunks(self, readers: list[Reading], streams: int, room: int) -> list[int]:
         """Prompt tokens of each reader, the first ones first."""
         if not readers:
             return []
         left = sum(reader.left for reader in readers)
-        room = self._pacing.chunk(left, streams, len(readers))
+        room = min(room, self._pacing.chunk(left, streams, len(readers)))
         sizes = []
         for reader in readers:
             sizes.append(min(reader.left, room))
@@ -134,7 +134,7 @@ class Stepper:
         self, decoders: list[Sequence], readers: list[Reading], chunks: list[int], now: float
     ) -> None:
         for run in decoders:
-            self._prefixes.append(run.sequence, run.token)
-            run.position += 1
+            self._prefixes.read(run.sequence, run.tokens)
+            run.position += len(run.tokens)
         for reader, size in zip(readers, chunks, strict=False):
             reader.read(size, self._prefixes, now)

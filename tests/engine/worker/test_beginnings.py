@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from edged.engine.worker.beginnings import Beginnings
+from edged.engine.worker.sampling import NO_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,3 +58,24 @@ def test_words_that_are_not_ascii_are_always_asked_for() -> None:
     asked = Asked(b"a", b"\xc3")
     assert possible(asked) == {b"a", b"ab", b"xy"}
     assert possible(asked, ascii_only=False) == {b"a", b"ab", b"xy", b"\xc3", b"\xc3\xa4"}
+
+
+def only(*takes: bytes) -> tuple[int, int]:
+    beginnings = Beginnings(cast("Model", Vocabulary()))
+    return beginnings.only(cast("Candidates", Asked(*takes)), None)
+
+
+def test_a_byte_that_comes_in_any_case_is_told_with_its_token() -> None:
+    assert only(b"b") == (PIECES.index(b"b"), ord("b"))
+    assert only(b"\xc3") == (PIECES.index(b"\xc3"), 0xC3)
+
+
+def test_nothing_comes_in_any_case_where_two_may_follow_or_the_end() -> None:
+    assert only(b"a", b"b")[0] == NO_TOKEN
+    assert only(b"a", b"")[0] == NO_TOKEN, "the end has no bytes"
+    assert only(b"")[0] == NO_TOKEN
+    assert only()[0] == NO_TOKEN
+
+
+def test_a_vocabulary_without_each_byte_says_so() -> None:
+    assert not Beginnings(cast("Model", Vocabulary())).complete, "nobody knows about x"

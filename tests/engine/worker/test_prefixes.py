@@ -79,10 +79,7 @@ class Machine(RuleBasedStateMachine):
         if self.prefixes.room(len(tokens), self.now):
             assert CELLS - self.memory.used >= len(tokens)
             self.memory.decode(sequence, tokens)
-            if len(tokens) == 1:
-                self.prefixes.append(sequence, tokens[0])
-            else:
-                self.prefixes.read(sequence, tokens)
+            self.prefixes.read(sequence, tokens)
 
     @rule(target=running, prompt=WORDS)
     def begin(self, prompt: list[int]) -> int:
