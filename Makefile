@@ -11,10 +11,11 @@ AMX_OFF := $(if $(filter x86_64,$(shell uname -m)),-DCMAKE_C_FLAGS=-mno-amx-int8
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DGGML_NATIVE=ON $(AMX_OFF)
 export LLAMA_CMAKE_ARGS := $(CMAKE_ARGS)
 
-.PHONY: help venv demo demo-heat demo-home test check bench peers pocket deb apt-repo test-machine test-home release clean
+.PHONY: help venv demo demo-heat demo-home test check bench peers pocket deb apt-repo test-machine test-pi test-home \
+  release release-commit clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 venv: ## build .venv with all that edged needs (does nothing when it is up to date)
 	@PYTHON=$(PYTHON) scripts/venv
@@ -57,12 +58,21 @@ apt-repo: ## make a signed apt repository of them in build/apt
 
 test-machine: venv ## boot a Debian 13 as a container (root), install the package with apt, break things, purge it
 	@$(BIN)/python -m pytest -q --machine tests/machine
+	@$(PYTHON) -m scripts.stamp write machine
+
+test-pi: venv ## boot the arm64 package on an emulated Raspberry Pi 5 and 4 (root), ask it, kill its engine
+	@$(BIN)/python -m pytest -q --pi tests/pi
+	@$(PYTHON) -m scripts.stamp write pi
 
 test-home: venv ## run the real Home Assistant and the real Node-RED against it (root; fetched once, 5 minutes)
 	@$(BIN)/python -m pytest -q --home tests/home
 
-release: ## tests, packages, repository, bill of materials, SHA256SUMS, if version and tree are fit (root)
-	@PYTHON=$(PYTHON) scripts/release
+release: ## tests, packages, repository, bill of materials, SHA256SUMS, if version and tree are fit (root); DRY=1
+	@PYTHON=$(PYTHON) DRY=$(DRY) scripts/release
+
+release-commit: ## commit VERSION=X.Y.Z and today as a release: edged/__init__.py, CHANGELOG.md, debian/changelog
+	@files=$$($(PYTHON) -m scripts.release_prepare "$(VERSION)" "$$(date -u +%F)") && \
+	  git commit -q -m "Release edged $(VERSION)" -- $$files && git show --stat --format=%s HEAD
 
 clean: ## remove what the other targets made in the tree (the wheel cache stays)
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage bench/report.html

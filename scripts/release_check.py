@@ -1,7 +1,8 @@
 """Tells the first thing that keeps this tree from being released, or nothing.
 
-`python -m scripts.release_check` exits with 1 and the reason, or prints the version. The version is
-written in edged/__init__.py: pyproject.toml takes it from there, all else is compared with it.
+`python -m scripts.release_check` exits with 1 and the reason, or prints the version; with `--dry`
+it only looks whether versions agree. The version is written in edged/__init__.py: pyproject.toml
+takes it from there, all else is compared with it.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ def _git(root: Path, *words: str) -> str:
 
 if __name__ == "__main__":
     checked = read(ROOT)
-    for fault in faults(checked):
+    dry = "--dry" in sys.argv[1:]
+    for fault in disagreements(checked) if dry else faults(checked):
         sys.exit(f"release: {fault}")
     sys.stdout.write(f"{checked.version}\n")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import signal
 import subprocess
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.machine.machine import Machine
 
 BOOT_S = 120.0
 WAIT_S = 90.0  # for what takes a second or two on a quiet machine
@@ -42,7 +38,7 @@ find "/sys/fs/cgroup/edged-box-$1" -depth -type d -exec rmdir {{}} +
 PRIVATE = ("unshare", "-m", "--propagation", "private", "sh", "-c")
 
 
-class Box:
+class Box(Machine):
     """A machine; leave the context and it is gone.
 
     Args:
@@ -51,6 +47,7 @@ class Box:
     """
 
     def __init__(self, base: Path, work: Path) -> None:
+        super().__init__(WAIT_S)
         self._base = base
         self._work = work
         self._process: subprocess.Popen[bytes] | None = None
@@ -91,10 +88,9 @@ class Box:
         self._process.wait(BOOT_S)
         subprocess.run([*PRIVATE, TIDY, "sh", str(self._process.pid)], check=True)
 
-    def sh(self, script: str, *, check: bool = True, timeout: float = WAIT_S) -> str:
-        """What a script prints on standard output, within the machine."""
+    def run(self, script: str, timeout: float) -> subprocess.CompletedProcess[str]:
         command = ["nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-r", "-w"]
-        done = subprocess.run(
+        return subprocess.run(
             [*command, "bash", "-c", script],
             check=False,
             capture_output=True,
@@ -102,46 +98,13 @@ class Box:
             timeout=timeout,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"},
         )
-        assert not check or done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
 
-    def apt(self, *words: str) -> str:
-        """Run apt-get, saying yes."""
-        return self.sh(f"apt-get -q -y {shlex.join(words)} 2>&1", timeout=300)
-
-    def show(self, what: str) -> str:
-        """A property of the service."""
-        return self.sh(f"systemctl show -p {what} --value edged").strip()
-
-    def journal(self, *matches: str) -> list[dict[str, Any]]:
-        """The service's records that match."""
-        lines = self.sh(f"journalctl -u edged -o json {shlex.join(matches)}").splitlines()
-        return [json.loads(line) for line in lines]
-
-    def ask(self, prompt: str, name: str, **options: object) -> dict[str, Any]:
-        """Publish a prompt and wait for its reply."""
-        payload = json.dumps({"id": name, "prompt": prompt, "temperature": 0, **options})
-        script = (
-            f"mosquitto_sub -q 1 -t edged/edged/reply/{name} -C 1 -W 60 & sleep 0.5\n"
-            f"mosquitto_pub -q 1 -t edged/edged/request -m {shlex.quote(payload)}\nwait $!"
-        )
-        reply: dict[str, Any] = json.loads(self.sh(script))
-        return reply
-
-    def until(self, holds: Callable[[], bool], patience_s: float = WAIT_S) -> None:
-        """Wait until something holds."""
-        deadline = time.monotonic() + patience_s
-        while not holds():
-            assert time.monotonic() < deadline, f"{holds} did not come true\n{self._console()}"
-            time.sleep(0.2)
-
-    def ready(self) -> bool:
-        """Whether the service is up and its model answers."""
-        return self.show("ActiveState") == "active" and "ready" in self.show("StatusText")
+    def console(self) -> str:
+        return (self._work / "console").read_text(errors="replace")[-2000:]
 
     def _is_up(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, self._console()
+        assert self._process.poll() is None, self.console()
         leader = self._find_leader()
         if leader is None:
             return False
@@ -154,6 +117,3 @@ class Box:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         numbers = children.read_text().split() if children.exists() else []
         return int(numbers[0]) if numbers else None
-
-    def _console(self) -> str:
-        return (self._work / "console").read_text(errors="replace")[-2000:]

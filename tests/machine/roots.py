@@ -12,23 +12,32 @@ from tests.machine.emulated import PI_5
 
 SUITE = "trixie"
 # What a Pi has anyway, a broker and its clients, and what maintainer scripts need.
-ALWAYS = "apt-utils dbus debconf iproute2 mosquitto mosquitto-clients procps systemd-sysv"
+ALWAYS = "apt-utils dbus debconf iproute2 mosquitto mosquitto-clients procps systemd-sysv udev"
 
 
 def archive(package: Path, architecture: str) -> Path:
     """A tar of a tree in which `package` can be installed without a network."""
     include = sorted({*ALWAYS.split(), *depends(package)})
     mirror = sources()
-    week = subprocess.run(["date", "+%G-%V"], check=True, capture_output=True, text=True).stdout
-    key = hashlib.sha256("\n".join([*include, mirror, week]).encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "edged" / "roots"
-    made = cache / f"{SUITE}-{architecture}-{key}.tar"
+    made = cached("roots", f"{SUITE}-{architecture}-{key(*include, mirror)}.tar")
     if not made.exists():
-        cache.mkdir(parents=True, exist_ok=True)
+        made.parent.mkdir(parents=True, exist_ok=True)
         part = made.with_suffix(".part.tar")
         _debootstrap(include, mirror, part, architecture)
         part.rename(made)
     return made
+
+
+def cached(*names: str) -> Path:
+    """A place outside the tree, where what takes minutes to make is kept."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    return cache.joinpath("edged", *names)
+
+
+def key(*inputs: str) -> str:
+    """A word for what something is made from; another one each week, since Debian goes on."""
+    week = subprocess.run(["date", "+%G-%V"], check=True, capture_output=True, text=True).stdout
+    return hashlib.sha256("\n".join([*inputs, week]).encode()).hexdigest()[:16]
 
 
 def unpack(tar: Path, tree: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def asked(tree: Path) -> list[str]:
 def test_everything_is_made_in_turn_and_summed(tree: Path) -> None:
     done = release(tree)
     assert (done.returncode, done.stderr) == (0, "")
-    assert asked(tree) == ["test", "deb", "test-machine"]
+    assert asked(tree) == ["test", "deb", "test-machine", "test-pi"]
     build = tree / "build"
     summed = [line.split()[1] for line in (build / "SHA256SUMS").read_text().splitlines()]
     packages = ["edged_1.2.0_amd64.deb", "edged_1.2.0_arm64.deb"]
@@ -110,7 +111,7 @@ def test_everything_is_made_in_turn_and_summed(tree: Path) -> None:
     assert built == packages
 
 
-@pytest.mark.parametrize("target", ["test", "deb", "test-machine"])
+@pytest.mark.parametrize("target", ["test", "deb", "test-machine", "test-pi"])
 def test_it_ends_with_the_first_that_fails(tree: Path, target: str) -> None:
     assert release(tree, FAILS=target).returncode == 3
     assert asked(tree)[-1] == target
@@ -123,5 +124,16 @@ def test_nothing_begins_in_a_tree_that_is_not_fit(tree: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == "release: CHANGELOG.md is not committed\n"
     git(tree, "checkout", "CHANGELOG.md")
-    assert release(tree, ID="1000").stderr.startswith("release: test-machine boots a Debian")
+    assert release(tree, ID="1000").stderr.startswith("release: test-machine and test-pi boot")
     assert asked(tree) == []
+
+
+def test_a_rehearsal_asks_for_no_day_and_no_commit(tree: Path) -> None:
+    changes = tree / "CHANGELOG.md"
+    changes.write_text(re.sub(r"\(\d{4}-\d\d-\d\d\)", "(unreleased)", changes.read_text()))
+    assert release(tree).returncode == 1
+    assert asked(tree) == []
+    done = release(tree, DRY="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "release-commit VERSION=1.2.0" in done.stdout
+    assert (tree / "build" / "SHA256SUMS").exists()
