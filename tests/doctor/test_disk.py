@@ -80,4 +80,4 @@ def test_nothing_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for _ in range(5):
         read_speed(path, Ticking(0.01))
         read_speed(tmp_path, Ticking(0.01))
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
