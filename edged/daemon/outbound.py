@@ -83,6 +83,14 @@ class Outbound:
 
         A ledger that fails costs durability, not the requests: the rest is performed all the same.
         """
+        while batch:
+            batch = await self._perform(batch, now)
+
+    async def _perform(
+        self, batch: Sequence[effects.Effect], now: float
+    ) -> Sequence[effects.Effect]:
+        """One batch; returns what follows from runs that could not be handed over."""
+        following: list[effects.Effect] = []
         ledger = [effect for effect in batch if isinstance(effect, LEDGER_OPS)]
         others: list[effects.Effect] = [
             effect for effect in batch if not isinstance(effect, LEDGER_OPS)
@@ -94,6 +102,9 @@ class Outbound:
                 self._doers[type(effect)](effect, now)
             except Exception as error:  # noqa: BLE001 - our mistake with one effect stays with it
                 self._notes.mistake(type(effect).__name__, error)
+                if isinstance(effect, effects.Submit):  # nobody else will tell of its end
+                    following += self._dispatcher.on(_not_begun(effect.request.key, error), now)
+        return following
 
     async def _write(self, ops: Sequence[LedgerOp], now: float) -> list[effects.Effect]:
         try:
@@ -160,6 +171,15 @@ class Outbound:
 
     def _tell(self, topic: str, payload: dict[str, object]) -> None:
         self._session.publish(Outgoing(topic=topic, payload=msgspec.json.encode(payload)))
+
+
+def _not_begun(key: str, error: Exception) -> events.RunFailed:
+    """What the engine would say if the request had reached it."""
+    if isinstance(error, ValueError):  # of the frame's bounds only this one is not checked before
+        return events.RunFailed(
+            key=key, code="prompt_too_long", message="the prompt does not fit one frame"
+        )
+    return events.RunFailed(key=key, code="internal", message="a mistake in edged, see its log")
 
 
 def generate(request: Request, within_s: float | None = None) -> frames.Generate:

@@ -46,8 +46,11 @@ class FakeEngine:
     def __init__(self) -> None:
         self.state = State.READY
         self.calls: list[tuple[str, Any]] = []
+        self.broken: Exception | None = None
 
     def submit(self, generate: Any) -> None:
+        if self.broken is not None:
+            raise self.broken
         self.calls.append(("submit", generate))
 
     def cancel(self, key: str) -> None:

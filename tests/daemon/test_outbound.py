@@ -11,7 +11,7 @@ from edged.daemon.notes import Notes
 from edged.daemon.outbound import REFUSAL_NEWS_S, Outbound, generate
 from edged.engine import codec, frames
 from edged.errors import StorageError
-from edged.serving import effects
+from edged.serving import effects, events
 from edged.serving.request import Message, Priority, Reply, Request, Sampling, Ticket
 from edged.serving.row import Row
 from tests.daemon.rooms import Rooms
@@ -33,6 +33,7 @@ REQUEST = Request(
     priority=Priority.URGENT,
 )
 TICKET = Ticket(connection=2, mid=5, qos=1)
+LOOSE = Ticket(connection=2, mid=0, qos=0)
 
 
 class Desk:
@@ -95,6 +96,33 @@ def test_the_engine_is_asked_with_what_is_told_last() -> None:
     desk.more = 1
     desk.perform(effects.Submit(request=REQUEST))
     assert desk.rooms.fake_engine.calls == [("submit", generate(replace(REQUEST, max_tokens=10)))]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (ValueError("secret"), "rejected", "prompt_too_long"),
+        (KeyError("secret"), "failed", "internal"),
+    ],
+)
+def test_a_run_that_cannot_begin_is_answered_and_lets_the_next_one_run(
+    error: Exception, status: str, code: str
+) -> None:
+    desk = Desk()
+    dispatcher, engine = desk.rooms.dispatcher, desk.rooms.fake_engine
+    dispatcher.on(events.EngineReady(variant="v", n_ctx=2048, streams=1), 0.0)
+    engine.broken = error
+    asked = replace(REQUEST, schema=None)
+    desk.perform(*dispatcher.on(events.Arrived(request=asked, ticket=LOOSE), 0.0))
+    (sent,) = [each for each in desk.rooms.fake_session.sent if each.tag]
+    reply = json.loads(sent.payload)
+    assert (reply["status"], reply["error"]["code"]) == (status, code)
+    assert [type(op).__name__ for op in desk.committed[-1]] == ["Conclude"]
+    assert "secret" not in "".join(desk.rooms.lines)
+    engine.broken = None
+    more = replace(asked, id="a2")
+    desk.perform(*dispatcher.on(events.Arrived(request=more, ticket=LOOSE), 0.0))
+    assert [call for call, _ in engine.calls] == ["submit"]
 
 
 def test_qos_0_is_not_acknowledged() -> None:
