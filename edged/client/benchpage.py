@@ -225,8 +225,9 @@ def _memory(page: Page) -> str:
     have = page.budget / GIB
     plot = chart.bars(rows, x="memory, GiB", limit=chart.Limit(have, f"budget {have:.3g} GiB"))
     rest = len(known) - len(rows)
-    more = f'<p class="quiet">{rest} more are in the table.</p>' if rest else ""
-    return f"<section><h2>Memory</h2>{plot}{more}</section>"
+    told = "Numbers as in the table below. Strong: chosen. Red: over the budget."
+    told += f" {rest} more are in the table." if rest else ""
+    return f'<section><h2>Memory</h2>{plot}<p class="quiet">{told}</p></section>'
 
 
 def _threads(tries: Sequence[Try]) -> str:

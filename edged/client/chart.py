@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 360, 260
 LEFT, RIGHT, TOP, BOTTOM = 34, 12, 26, 40
 LANES, LANE = 3, 15  # for what has no place on the axis, so that fewer lie upon each other
-STRIP = LANES * LANE + 5
+CAPTION = 12  # over the lanes: no dot lies upon what they are called
+STRIP = CAPTION + LANES * LANE + 5
 RADIUS = 5
 BAR, GAP = 14, 9
 _STEPS = (1, 2, 5, 10)
 _FINEST = 1e-6  # of the size of the values; what differs by less is drawn as equal
 _WHOLE = 100  # from here on digits behind the point say nothing
+_MIDDLE = 4  # of a digit, above the line it stands on
+_DIGIT = 6  # the width of one
+_INSET = 8  # of a curve's ends, whose dots would hide the axis's numbers
 _LABEL_ROOM = 12  # between two numbers beside dots that would lie upon each other
 
 
@@ -135,7 +139,7 @@ def scatter(
     up = Axis(rows[0], rows[-1], floor_y, TOP)
     parts = [*_grid(across, columns, up, rows, floor_y), *_names(x, y)]
     if homeless:
-        parts.append(_text(LEFT + 4, floor_y + 13, "quality unknown", "quiet"))
+        parts.append(_text(LEFT + 4, floor_y + CAPTION, "quality unknown", "quiet"))
     parts += _line(across.at(target.value), target.name)
     if level is not None and rows[0] <= level.value <= rows[-1]:
         parts += _level(up.at(level.value), level.name, "budget")
@@ -158,7 +162,7 @@ def curve(points: Sequence[tuple[float, float]], *, x: str, y: str, target: Limi
     """A line through points in order, with a level one at `target`."""
     columns = ticks(0.0, max(point[0] for point in points))
     rows = ticks(0.0, max([target.value, *(point[1] for point in points)]) * 1.05)
-    across = Axis(columns[0], columns[-1], LEFT, WIDTH - RIGHT - 8)
+    across = Axis(columns[0], columns[-1], LEFT + _INSET, WIDTH - RIGHT - _INSET)
     up = Axis(rows[0], rows[-1], HEIGHT - BOTTOM, TOP)
     placed = [(across.at(a), up.at(b)) for a, b in points]
     parts = [
@@ -171,8 +175,15 @@ def curve(points: Sequence[tuple[float, float]], *, x: str, y: str, target: Limi
         title = f"{speed:.2f} tok/s behind {tokens:g} tokens"
         parts.append(_circle(a, b, "dot g0 filled", title))
         anchor = "start" if a < LEFT + 20 else "middle"
-        parts.append(_text(a, b + (17 if index % 2 else -9), rate(speed), anchor))
+        parts.append(_text(a, _clear(b, index, up.at(target.value)), rate(speed), anchor))
     return _svg(parts, HEIGHT, f"{y} against {x}")
+
+
+def _clear(place: float, index: int, line: float) -> float:
+    """Where the number of a dot stands: above and below in turn, but never on a level line."""
+    sides = [place - 9, place + 17]
+    first = sides[index % 2]
+    return sides[1 - index % 2] if abs(first - _MIDDLE - line) < _MIDDLE + 3 else first
 
 
 def bars(rows: Sequence[Bar], *, x: str, limit: Limit) -> str:
@@ -252,7 +263,7 @@ def _lane(lanes: list[float], x: float) -> float:
     """The height of the lane whose last dot is farthest to the left."""
     lane = min(range(LANES), key=lanes.__getitem__)
     lanes[lane] = x
-    return (lane + 0.5) * LANE + 3
+    return CAPTION + (lane + 0.5) * LANE + 3
 
 
 def _dot(dot: Dot, x: float, y: float) -> list[str]:
@@ -272,7 +283,8 @@ def _dot(dot: Dot, x: float, y: float) -> list[str]:
 def _number(dot: Dot, x: float, y: float, taken: list[tuple[float, float]]) -> list[str]:
     """At the first place around the dot where no other number stands; none if none is free."""
     away = RADIUS + (9 if dot.chosen else 5)
-    places = [(x + away + 2, y + 4), (x - away - 2, y + 4), (x, y - away), (x, y + away + 8)]
+    beside = away + 2 + _DIGIT * (len(str(dot.number)) - 1) / 2
+    places = [(x + beside, y + 4), (x - beside, y + 4), (x, y - away), (x, y + away + 8)]
     free = [
         (a, b)
         for a, b in places

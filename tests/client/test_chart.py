@@ -146,6 +146,22 @@ def test_a_curve_has_a_dot_for_each_depth(speeds: list[float]) -> None:
     inside(svg, chart.HEIGHT)
 
 
+def test_no_dot_and_no_line_lies_upon_words() -> None:
+    strip = drawn(scatter(Dot(1.0, 90.0, 1, "t"), *(Dot(0.1, None, n, "low") for n in range(2, 5))))
+    words = next(one for one in strip.iter("text") if one.text == "quality unknown")
+    below = [float(one.attrib["cy"]) for one in strip.iter("circle") if one[0].text == "low"]
+    assert min(below) - chart.RADIUS > float(words.attrib["y"])
+    # 7.2 would stand above its dot, on the line, and 7.9 below it.
+    points = [(0.0, 8.03), (1.0, 8.8), (2.0, 7.2), (3.0, 8.9), (4.0, 6.3)]
+    svg = chart.curve(points, x="tokens", y="tok/s", target=Limit(8.0, "target"))
+    level = next(one for one in drawn(svg).iter("line") if one.attrib["class"] == "target")
+    told = {chart.rate(speed) for _, speed in points}
+    numbers = [one for one in drawn(svg).iter("text") if one.text in told]
+    assert len(numbers) == len(points)
+    for one in numbers:
+        assert abs(float(one.attrib["y"]) - 4 - float(level.attrib["y1"])) >= 7
+
+
 @given(st.lists(VALUES, min_size=1, max_size=30), VALUES)
 def test_bars_are_as_long_as_their_values(values: list[float], limit: float) -> None:
     rows = [Bar(value, number, "t", chosen=number == 2) for number, value in enumerate(values, 1)]
