@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from edged import personarules
 from edged.settings import TlsConfig
@@ -11,6 +11,7 @@ from edged.settings import TlsConfig
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from edged.personarules import Broken
     from edged.settings import (
         Config,
         DownloadConfig,
@@ -34,8 +35,6 @@ _MQTT_311 = 311
 # A Pi's firmware cuts the clock from the first on, and harder from the second; both may be lowered
 # in its configuration and never raised.
 FIRMWARE_C, FIRMWARE_HARD_C = 80.0, 85.0
-
-Broken: TypeAlias = tuple[tuple[str, ...], str]
 
 
 def rules(config: Config) -> Iterator[Broken]:

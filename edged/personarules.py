@@ -6,7 +6,8 @@ import difflib
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from edged.personatext import is_torn, names, parts
+from edged.personatext import NAME, is_torn, names, parts
+from edged.settings import field_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ MAX_TOPICS = 128
 MAX_SNAPSHOT_CHARS = 8192
 MAX_STEPS = 8  # of a path; payloads of a house have two or three levels
 
-_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+_NAME = re.compile(NAME)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Broken: TypeAlias = tuple[tuple[str, ...], str]
@@ -36,12 +37,9 @@ def rules(config: Config) -> Iterator[Broken]:
         yield from _system(persona, where)
         for number, turn in enumerate(persona.turns):
             yield from _turn(turn, f"{where}.turns[{number}]", where)
-    topics = {field.topic for persona in config.personas for field in persona.fields}
-    if len(topics) > MAX_TOPICS:
-        yield (
-            ("personas",),
-            f"their fields have {len(topics)} topics, at most {MAX_TOPICS} are read",
-        )
+    count = len(field_topics(config.personas))
+    if count > MAX_TOPICS:
+        yield ("personas",), f"their fields have {count} topics, at most {MAX_TOPICS} are read"
 
 
 def _name(name: str, index: int, places: dict[str, int], *above: str) -> Iterator[Broken]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NAME = r"[a-z0-9_-]{1,32}"  # of a persona, and of a field
+
 _GAP = re.compile(r"\n[ \t]*(?=\n)")  # the end of a line before an empty one
-_FIELD = re.compile(r"\{\{[ \t]*([a-z0-9_-]{1,32})[ \t]*\}\}")
+_FIELD = re.compile(rf"\{{\{{[ \t]*({NAME})[ \t]*\}}\}}")
 
 
 def parts(system: str) -> tuple[str, str]:

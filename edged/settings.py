@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]  # PATH_MAX of Linux
@@ -315,6 +318,11 @@ class PersonaConfig(msgspec.Struct, frozen=True, kw_only=True):
     system: Prose = ""
     turns: Annotated[tuple[TurnConfig, ...], Meta(max_length=32)] = ()
     fields: Annotated[tuple[FieldConfig, ...], Meta(max_length=32)] = ()
+
+
+def field_topics(personas: Iterable[PersonaConfig]) -> frozenset[str]:
+    """The topics that the fields of personas read."""
+    return frozenset(field.topic for persona in personas for field in persona.fields)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

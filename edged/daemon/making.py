@@ -15,6 +15,7 @@ from edged.serving.conversations import Bounds
 from edged.serving.message import Rules
 from edged.serving.request import Message
 from edged.serving.state import Settings
+from edged.settings import field_topics
 from edged.thermal.senses import Sensors
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def topics(config: Config) -> Topics:
         config.mqtt.reply_prefixes,
         fleet=config.fleet.enabled,
         house=None if config.discovery.mode == "off" else config.discovery.prefix,
-        facts=[field.topic for persona in config.personas for field in persona.fields],
+        facts=field_topics(config.personas),
     )
 
 

@@ -63,9 +63,7 @@ def _listen(link: Client, topics: Topics, facts: Facts) -> tuple[str, dict[str, 
     state: dict[str, object] = {}
     unheard = set(facts.topics)
     deadline = time.monotonic() + LISTEN_S
-    while (
-        not (availability and state and not unheard) and (left := deadline - time.monotonic()) > 0
-    ):
+    while (unheard or not (availability and state)) and (left := deadline - time.monotonic()) > 0:
         message = link.receive(left)
         if message is None:
             continue

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from edged import personatext
 from edged.serving import fact
+from edged.settings import field_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,9 +58,10 @@ class Facts:
 
     def __init__(self, personas: Iterable[PersonaConfig]) -> None:
         self._personas = {each.name: each for each in personas if each.fields}
-        self.topics = frozenset(
-            field.topic for persona in self._personas.values() for field in persona.fields
-        )
+        self._snapshots = {
+            name: personatext.parts(each.system)[1] for name, each in self._personas.items()
+        }
+        self.topics = field_topics(self._personas.values())
         self._heard: dict[str, Heard] = {}
         self._connection = 0
         self._since = 0.0
@@ -98,7 +100,7 @@ class Facts:
             return Told(request)
         found = self._found(persona, now)
         values = {field.name: _said(field, found[field.name]) for field in persona.fields}
-        snapshot = personatext.fill(personatext.parts(persona.system)[1], values)
+        snapshot = personatext.fill(self._snapshots[persona.name], values)
         messages = (*request.messages[:-1], _before(snapshot, request.messages[-1]))
         return Told(replace(request, messages=messages), _missing(found))
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.home import trees
 from tests.home.hass import HomeAssistant
+from tests.optin import only_with
 from tests.rig.broker import Broker
 from tests.rig.daemon import POCKET
 from tests.test_selection_live import chooses
@@ -30,12 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.timeout(1800))  # the first builds the trees
-            if not config.getoption("--home", default=False):
-                item.add_marker(pytest.mark.skip(reason="runs other programs: make test-home"))
+    for item in only_with("--home", config, items, Path(__file__), why="runs other programs"):
+        item.add_marker(pytest.mark.timeout(1800))  # the first builds the trees
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import pytest
 
 from tests.machine import repository, roots
 from tests.machine.box import Box
+from tests.optin import only_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.timeout(1200))
-            if not config.getoption("--machine", default=False):
-                item.add_marker(pytest.mark.skip(reason="boots a machine: make test-machine"))
+    for item in only_with("--machine", config, items, Path(__file__), why="boots a machine"):
+        item.add_marker(pytest.mark.timeout(1200))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.optin import only_with
 from tests.pi import board, disk
 from tests.pi.guest import Guest
 
@@ -39,12 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
-            if not config.getoption("--pi", default=False):
-                item.add_marker(pytest.mark.skip(reason="emulates a board: make test-pi"))
+    for item in only_with("--pi", config, items, Path(__file__), why="emulates a board"):
+        item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.fixture(scope="session")

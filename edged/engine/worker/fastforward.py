@@ -36,9 +36,8 @@ class FastForward:
         self._beginnings = model.beginnings
         self._candidates = model.candidates
         letters = [self._beginnings.alone.get(letter[0], NO_TOKEN) for letter in _LETTERS]
-        self._letters = letters if NO_TOKEN not in letters else []
         usable = len(grammar) <= MAX_GRAMMAR_BYTES and self._beginnings.complete
-        self.usable = usable and bool(self._letters)
+        self._letters = letters if usable and NO_TOKEN not in letters else []
 
     def tokens(self, native: Any) -> list[int]:
         """The tokens that follow in any case.
@@ -48,7 +47,7 @@ class FastForward:
         Args:
             native: The grammar as far as it has been written.
         """
-        if not self.usable or all(self._candidates.which(native, self._letters)):
+        if not self._letters or all(self._candidates.which(native, self._letters)):
             return []
         text = self._text(native)
         tokens = self._model.tokenize(text, special=False)[:-1] if text else []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from edged.engine.frames import FromChild
+    from edged.engine.frames import FromChild, Load
     from edged.engine.worker.reading import Reading
 
 CHUNK = 64
@@ -43,14 +43,23 @@ def read(rig: Rig, request: Generate, midway: Callable[[Reading], None]) -> list
     return frames
 
 
-@pytest.mark.parametrize("name", TINY)
-def test_an_urgent_one_costs_the_other_nothing_but_time(
-    tiny: Mapping[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=TINY)
+def model(
+    request: pytest.FixtureRequest, tiny: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> Load:
+    """Of each kind of memory; whoever comes is seen at the next node."""
     monkeypatch.setattr(loop, "YOUNG_LOOK_S", 0.0)
-    model = load(path=str(tiny[name]), prefill_chunk=CHUNK)
+    return load(path=str(tiny[request.param]), prefill_chunk=CHUNK)
+
+
+@pytest.fixture
+def alone(model: Load) -> str:
+    """What is answered if nobody comes."""
     with Rig().open(model) as rig:
-        alone = rig.answer(LONG)[0]
+        return rig.answer(LONG)[0]
+
+
+def test_an_urgent_one_costs_the_other_nothing_but_time(model: Load, alone: str) -> None:
     with Rig().open(model) as rig:
         now = prompt("now", key="now", priority=0, max_tokens=2)
         frames = read(rig, LONG, lambda _: rig.say(now))
@@ -62,14 +71,7 @@ def test_an_urgent_one_costs_the_other_nothing_but_time(
         assert told[-1].done == told[-1].total == sums.prompt_tokens
 
 
-@pytest.mark.parametrize("name", TINY)
-def test_whose_time_is_over_leaves_nothing_behind(
-    tiny: Mapping[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, "YOUNG_LOOK_S", 0.0)
-    model = load(path=str(tiny[name]), prefill_chunk=CHUNK)
-    with Rig().open(model) as rig:
-        alone = rig.answer(LONG)[0]
+def test_whose_time_is_over_leaves_nothing_behind(model: Load, alone: str) -> None:
     with Rig().open(model) as rig:
         overdue = prompt("is it warm " * 30, within_s=3600.0, max_tokens=2)
         frames = read(rig, overdue, lambda run: setattr(run, "ends_at", 0.0))

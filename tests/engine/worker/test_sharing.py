@@ -60,6 +60,21 @@ def anew(rig: Rig, request: Generate) -> str:
     return said
 
 
+def half_read(rig: Rig, request: Generate) -> None:
+    """Leave it in the middle of its prompt, with 48 tokens read."""
+    rig.forget()
+    rig.desk._pacing.limit = 16
+    rig.say(request)
+    rig.step(3)
+
+
+def followed(first: Generate, said: str) -> Generate:
+    """The next question of a conversation."""
+    answer = Message(role="assistant", content=said)
+    turns = (*first.messages, answer, turn("And the kitchen?"))
+    return Generate(key="k", messages=turns, max_tokens=24, temperature=0.0)
+
+
 def test_the_second_prompt_reads_only_what_differs(rig: Rig) -> None:
     said = {question: anew(rig, asked(question)) for question in QUESTIONS}
     for question in (*QUESTIONS, *reversed(QUESTIONS)):
@@ -88,12 +103,7 @@ def test_older_prompts_are_not_lost_to_newer_ones(rig: Rig) -> None:
 def test_a_conversation_goes_on_behind_its_own_answer(rig: Rig) -> None:
     first = asked(QUESTIONS[2])
     said, sums = rig.answer(first)
-    turns = (
-        *first.messages,
-        Message(role="assistant", content=said),
-        turn("And the kitchen?"),
-    )
-    longer = Generate(key="k", messages=turns, max_tokens=24, temperature=0.0)
+    longer = followed(first, said)
     on, next_sums = rig.answer(longer)
     assert next_sums.cached_tokens >= sums.prompt_tokens
     assert on == anew(rig, longer)
@@ -108,10 +118,7 @@ def test_nothing_shared_is_nothing_cached(rig: Rig) -> None:
 def test_a_prompt_cancelled_while_it_is_read_leaves_what_it_had_read(rig: Rig) -> None:
     request = asked(QUESTIONS[0])
     whole = anew(rig, request)
-    rig.forget()
-    rig.desk._pacing.limit = 16
-    rig.say(request)
-    rig.step(3)
+    half_read(rig, request)
     rig.say(Cancel(key="k"))
     assert done(rig.finish()).finish_reason == "cancelled"
     again, sums = rig.answer(request)

@@ -24,8 +24,8 @@ from edged.engine.worker import tiered
 from edged.engine.worker.prefixes import Prefixes
 from edged.engine.worker.tiered import Tiered
 from tests.engine.harness import POCKET, load, prompt
-from tests.engine.worker.rig import Rig, done, system, text, turn
-from tests.engine.worker.test_sharing import QUESTIONS, asked
+from tests.engine.worker.rig import Rig, done, system, text
+from tests.engine.worker.test_sharing import QUESTIONS, anew, asked, followed, half_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,11 +97,6 @@ def test_a_part_of_a_block_comes_back(rig: Rig) -> None:
         assert sums.cached_tokens > 60
 
 
-def anew(rig: Rig, request: Generate) -> str:
-    rig.forget()
-    return rig.answer(request)[0]
-
-
 def test_idle_time_copies_out_and_a_long_new_prompt_finds_no_cells_in_its_way(rig: Rig) -> None:
     for house in HOUSES:
         rig.answer(asked(QUESTIONS[0], words=house))
@@ -124,13 +119,7 @@ def test_what_is_used_again_and_again_stays_in_its_cells(rig: Rig) -> None:
 def test_a_conversation_goes_on_from_memory(rig: Rig) -> None:
     first = asked(QUESTIONS[2])
     said = rig.answer(first)[0]
-    answer = type(first.messages[0])(role="assistant", content=said)
-    longer = Generate(
-        key="k",
-        messages=(*first.messages, answer, turn("And the kitchen?")),
-        max_tokens=24,
-        temperature=0.0,
-    )
+    longer = followed(first, said)
     whole = anew(rig, longer)
     rig.forget()
     sums = rig.answer(first)[1]
@@ -143,10 +132,7 @@ def test_a_conversation_goes_on_from_memory(rig: Rig) -> None:
 def test_a_prompt_cancelled_while_it_is_read_comes_back_as_far_as_it_was(rig: Rig) -> None:
     request = asked(QUESTIONS[0])
     whole = anew(rig, request)
-    rig.forget()
-    rig.desk._pacing.limit = 16
-    rig.say(request)
-    rig.step(3)
+    half_read(rig, request)
     rig.say(Cancel(key="k"))
     assert done(rig.finish()).finish_reason == "cancelled"
     emptied(rig)
@@ -157,10 +143,7 @@ def test_a_prompt_cancelled_while_it_is_read_comes_back_as_far_as_it_was(rig: Ri
 def test_a_failed_run_leaves_nothing(rig: Rig) -> None:
     request = asked(QUESTIONS[0])
     whole = anew(rig, request)
-    rig.forget()
-    rig.desk._pacing.limit = 16
-    rig.say(request)
-    rig.step(3)
+    half_read(rig, request)
     (run,) = rig.desk.runs
     rig.desk._lose(run, "as if llama.cpp had refused")
     assert isinstance(rig.finish()[-1], Failed)
