@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from edged.engine.supervisor import SERVING
 from edged.serving import events
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class Changer:
     def busy(self) -> bool:
         """Whether a change is under way."""
         return self._wanted is not None or self._task is not None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the child that serves is yet to come: who was there is about to go, or gone."""
+        return self.busy or self._engine.state not in SERVING
 
     @property
     def path(self) -> Path:

@@ -246,6 +246,8 @@ class Handling:
     # From the child.
 
     def _engine_up(self, event: engine_events.EngineUp, now: float) -> Effects:
+        if self._selection is not None and self._selection.changing:
+            return []  # it came up to be replaced; that of its successor is to come
         self._reporter.engine_up(event)
         self._notes.engine_up(event, self._reporter.variant)
         ready = events.EngineReady(

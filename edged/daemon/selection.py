@@ -100,6 +100,11 @@ class Selection:
         """tok/s that the variant is to have."""
         return self._wish.target_tps
 
+    @property
+    def changing(self) -> bool:
+        """Whether news of a child that came up is of one that is about to go, or gone."""
+        return self._changer.unsettled
+
     def start(self) -> None:
         """Look for the first time, while the child loads; called in the event loop."""
         self._fetcher = self._open_fetcher()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 from edged.daemon.changing import Changer
 from edged.daemon.model import open_model
 from edged.daemon.notes import Notes
+from edged.engine.lifecycle import State
 from edged.serving import events
 from edged.serving.effects import Submit
 from edged.settings import Config
@@ -30,6 +31,7 @@ class Engine:
         self.fault: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
+        self.state = State.READY
 
     async def change(self, load: Any) -> None:
         await self.gate.wait()
@@ -137,6 +139,21 @@ def test_a_stopping_daemon_begins_no_change() -> None:
         house.changer.due(0.0)
         await asyncio.sleep(0)
         assert house.engine.loads == []
+
+    asyncio.run(scene())
+
+
+def test_a_child_that_is_about_to_go_or_gone_is_not_the_one_that_serves() -> None:
+    async def scene() -> None:
+        house = House()
+        assert not house.changer.unsettled
+        seen = [house.changer.unsettled]
+        house.changer.ask(house.other(), 0.0)
+        seen.append(house.changer.unsettled)
+        await house.settle()
+        seen.append(house.changer.unsettled)
+        house.engine.state = State.STARTING
+        assert [*seen, house.changer.unsettled] == [False, True, False, True]
 
     asyncio.run(scene())
 

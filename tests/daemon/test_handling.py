@@ -77,6 +77,12 @@ class Chooser:
 
     def __init__(self) -> None:
         self.targets: list[float] = []
+        self.changing = False
+        self.heard: list[object] = []
+
+    def hear(self, item: object, _now: float) -> list[effects.Effect]:
+        self.heard.append(item)
+        return []
 
     def retarget(self, target_tps: float) -> None:
         self.targets.append(target_tps)
@@ -149,6 +155,18 @@ def test_a_prompt_is_accepted_and_started_by_a_ready_engine() -> None:
     batch = desk.message("edged/n/request", b"hello")
     assert kinds(batch)[:2] == ["Accept", "Acknowledge"]
     assert "Submit" in kinds(batch)
+
+
+def test_a_child_that_came_up_to_be_replaced_starts_nothing_and_is_not_told() -> None:
+    chooser = Chooser()
+    desk = Desk(chooser=chooser)
+    chooser.changing = True
+    desk.take(UP)
+    assert (desk.rooms.lines, desk.felt, chooser.heard) == ([], [], [])
+    assert "Submit" not in kinds(desk.message("edged/n/request", b"hello"))
+    chooser.changing = False
+    assert "Submit" in kinds(desk.take(UP))
+    assert chooser.heard == [UP]
 
 
 @pytest.mark.parametrize("topic", ["edged/n/request", "edged/n/command/pause"])

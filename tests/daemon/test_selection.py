@@ -99,6 +99,7 @@ class House:
         # The changer's part.
         self.model = model("pocket")
         self.busy = False
+        self.unsettled = False
         self.selection = Selection(
             survey=self,
             changer=cast("Changer", self),
@@ -240,6 +241,13 @@ def update(installed: str, latest: str, **progress: Any) -> dict[str, Any]:
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
     asyncio.run(scene)
+
+
+def test_a_child_about_to_go_is_known_as_such() -> None:
+    house = House()
+    told = [house.selection.changing]
+    house.unsettled = True
+    assert [*told, house.selection.changing] == [False, True]
 
 
 def test_the_best_on_disk_is_loaded_told_and_timed() -> None:
