@@ -55,3 +55,11 @@ def test_folders_of_the_unit_are_those_made_before_the_first_start() -> None:
     unit = (ROOT / "systemd" / "edged.service").read_text()
     assert "\nStateDirectoryMode=0700\n" in unit
     assert "\nCacheDirectoryMode=0700\n" in unit
+
+
+def test_lines_that_booted_machines_change_are_in_the_configuration() -> None:
+    packaged = (ROOT / "config" / "edged.yaml").read_text()
+    files = (path for name in ("machine", "pi") for path in (ROOT / "tests" / name).glob("*.py"))
+    found = [re.findall(r"sed -i 's/\^(  #[^/]+)/", path.read_text()) for path in files]
+    assert any(found)
+    assert [line for lines in found for line in lines if f"\n{line}" not in packaged] == []

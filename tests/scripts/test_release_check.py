@@ -74,6 +74,14 @@ def test_git_tells_what_is_not_committed_and_what_is_tagged(tmp_path: Path) -> N
     assert "v1.2.0" in told[2]
 
 
+@pytest.mark.process
+def test_a_stamp_of_a_long_test_is_no_change(tmp_path: Path) -> None:
+    checkout(tmp_path)
+    (tmp_path / "tests" / "pi").mkdir(parents=True)
+    (tmp_path / "tests" / "pi" / "stamp").touch()
+    assert read(tmp_path) == GOOD
+
+
 def checkout(root: Path) -> None:
     """A commit that is fit to be released."""
     for name, text in (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("debian/control", "edged/core.py", "edged/engine/worker/loop.py"):
+    worker = "edged/engine/worker"
+    for name in ("debian/control", "debian/changelog", "edged/core.py", f"{worker}/library.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     for name in stamp.INPUTS:
@@ -33,12 +35,29 @@ def test_a_stamp_fits_until_an_input_changes(tree: Path) -> None:
     assert stamp.main(tree, ["check", "machine"]) is not None
 
 
-def test_what_computes_is_an_input_of_the_board_alone(tree: Path) -> None:
+def test_which_library_is_loaded_is_an_input_and_what_it_computes_is_not(tree: Path) -> None:
     for test in stamp.INPUTS:
         stamp.main(tree, ["write", test])
     (tree / "edged/engine/worker/loop.py").write_text("other")
-    assert stamp.main(tree, ["check", "machine"]) is None
-    assert stamp.main(tree, ["check", "pi"]) is not None
+    assert all(stamp.fits(tree, test) for test in stamp.INPUTS)
+    (tree / "edged/engine/worker/library.py").write_text("other")
+    assert not any(stamp.fits(tree, test) for test in stamp.INPUTS)
+
+
+def test_a_board_is_not_booted_for_a_test_of_the_container(tree: Path) -> None:
+    for test in stamp.INPUTS:
+        stamp.main(tree, ["write", test])
+    (tree / "tests/machine/test_it.py").write_text("other")
+    assert not stamp.fits(tree, "machine")
+    assert stamp.fits(tree, "pi")
+    (tree / "tests/machine/roots.py").write_text("other")
+    assert not stamp.fits(tree, "pi")
+
+
+def test_a_release_changes_no_stamp(tree: Path) -> None:
+    stamp.main(tree, ["write", "machine"])
+    (tree / "debian/changelog").write_text("the next version")
+    assert stamp.fits(tree, "machine")
 
 
 def test_committing_changes_nothing_and_removing_does(tree: Path) -> None:
@@ -56,4 +75,13 @@ def test_other_words_are_refused(tree: Path, words: list[str]) -> None:
 
 def test_every_input_is_there() -> None:
     names = {name for inputs in stamp.INPUTS.values() for name in inputs}
+    names |= stamp.ELSEWHERE
     assert [name for name in sorted(names) if not (stamp.ROOT / name).exists()] == []
+
+
+def test_what_boards_are_made_with_is_an_input_of_theirs() -> None:
+    text = "".join(path.read_text() for path in (stamp.ROOT / "tests" / "pi").glob("*.py"))
+    found = re.findall(r"^ *from tests\.machine(?:\.| import )([\w, ]+)", text, re.MULTILINE)
+    taken = {name.split()[0] for names in found for name in names.split(",")}
+    assert "machine" in taken
+    assert {f"tests/machine/{name}.py" for name in taken} <= set(stamp.INPUTS["pi"])
