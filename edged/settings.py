@@ -132,7 +132,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
         streams: Answers computed side by side; 0 is as many as keep `target_tps` each, measured.
         target_tps: Tokens per second that each stream should have, 0 to 1000.
         prefill_share: How much of their rate running streams give while a new prompt is read.
-        kv_type: Of the cached keys and values; q8_0 takes about half the memory of f16.
+        kv_type: Of the cached keys and values; q8_0 takes about half the memory of f16. `auto`
+            takes q8_0 where f16 has no room, and where it was faster on this board.
         flash_attention: `auto` leaves it to the engine.
         repack: Weights are rearranged for this CPU where that is possible, in anonymous memory;
             `auto` takes what was faster on this board, and `on` until it is measured.
@@ -151,7 +152,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     streams: Annotated[int, Meta(ge=0, le=16)] = 0
     target_tps: Annotated[float, Meta(ge=0, le=1000)] = 8
     prefill_share: Annotated[float, Meta(ge=0.05, le=0.95)] = 0.5
-    kv_type: Literal["f16", "q8_0"] = "f16"
+    kv_type: Literal["auto", "f16", "q8_0"] = "auto"
     flash_attention: Literal["auto", "on", "off"] = "auto"
     repack: Literal["auto", "on", "off"] = "auto"
     prefix_cache_mib: Annotated[int, Meta(ge=0, le=65_536)] = 256

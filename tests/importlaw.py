@@ -160,6 +160,7 @@ PURE = (
     "edged/models/bandwidth.py",
     "edged/models/blocks.py",
     "edged/models/buffers.py",
+    "edged/models/cachetype.py",
     "edged/models/calibration.py",
     "edged/models/candidates.py",
     "edged/models/catalog.py",

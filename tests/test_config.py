@@ -242,7 +242,7 @@ typo: 1
         ("engine: {streams: 17}", "engine.streams", "<= 16"),
         ("engine: {prefill_share: 1}", "engine.prefill_share", "<= 0.95"),
         ("engine: {target_tps: -1}", "engine.target_tps", ">= 0"),
-        ("engine: {kv_type: q4_0}", "engine.kv_type", "must be one of f16, q8_0"),
+        ("engine: {kv_type: q4_0}", "engine.kv_type", "must be one of auto, f16, q8_0"),
         ("engine: {kv_type: q8_0, flash_attention: off}", "engine.flash_attention", "q8_0"),
         ("engine: {cache_dir: here}", "engine.cache_dir", "absolute"),
         ("engine: {disk_cache_mib: 1e3}", "engine.disk_cache_mib", "a whole number"),

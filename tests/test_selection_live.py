@@ -6,13 +6,18 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from edged.models import family
 from edged.models.catalogtext import FamilyText
 from edged.models.device import Roots, probe
 from edged.models.figurestore import load_measured
+from edged.models.fit import MIB
+from edged.models.local import check_file
 from edged.models.repacking import repackable
+from edged.models.survey import need_with
+from edged.settings import Config
 from tests.rig.broker import Broker
 from tests.rig.client import TestClient
 from tests.rig.daemon import POCKET, DaemonProcess
@@ -56,6 +61,11 @@ def wait(client: TestClient, node: str, right: Callable[[dict[str, Any]], bool])
 def candidate(selection: dict[str, Any], name: str) -> dict[str, Any]:
     (found,) = [each for each in selection["candidates"] if each["id"] == name]
     return dict(found)
+
+
+def kept(selection: dict[str, Any]) -> str:
+    """How its keys and values are, in words."""
+    return str(candidate(selection, "mine")["kv"])
 
 
 def timed(selection: dict[str, Any], name: str) -> bool:
@@ -153,3 +163,49 @@ def test_a_file_that_can_be_rearranged_is_timed_both_ways_while_nobody_asks(
         client.send(daemon.node, "Is the light on?", id="q")
         reply = client.wait(lambda record: record.topic.endswith("/reply/q"), PATIENCE_S)
         assert (reply.json()["status"], reply.json()["variant"]) == ("ok", "pocket-Q4_K")
+
+
+def test_a_file_is_timed_with_both_types_of_cache_and_keeps_the_better(tmp_path: Path) -> None:
+    shutil.copy(POCKET, tmp_path / "mine.gguf")
+    with (
+        Broker() as broker,
+        TestClient(broker.port) as client,
+        DaemonProcess(broker.port, config=chooses(tmp_path)) as daemon,
+    ):
+        node = daemon.node
+        client.subscribe(f"edged/{node}/#")
+        told = wait(client, node, lambda found: " tok/s at 480 tokens beside " in kept(found))
+        known = {each.kv_type: each for each in load_measured(daemon.state)}
+        assert {kind: each.depths[-1].tokens for kind, each in known.items()} == {
+            "f16": 480,
+            "q8_0": 480,
+        }
+        kind = candidate(told, "mine")["kv_type"]
+        assert kept(told).startswith(f"kv {kind}: ")
+        assert told["sentence"].endswith(kept(told))
+        client.send(node, "Is the light on?", id="q")
+        reply = client.wait(lambda record: record.topic.endswith("/reply/q"), PATIENCE_S)
+        assert (reply.json()["status"], reply.json()["variant"]) == ("ok", "mine")
+
+
+def test_where_f16_has_no_room_q8_0_is_taken_at_once_and_told(tmp_path: Path) -> None:
+    shutil.copy(POCKET, tmp_path / "mine.gguf")
+    header = check_file(POCKET)
+    config = chooses(tmp_path)
+    plain, small = (
+        need_with(msgspec.convert(config | {"node": "n"}, Config), header, probe(Roots()), kind)
+        for kind in ("f16", "q8_0")
+    )
+    config["model"]["memory_mib"] = plain // MIB
+    assert small <= plain // MIB * MIB < plain
+    with (
+        Broker() as broker,
+        TestClient(broker.port) as client,
+        DaemonProcess(broker.port, config=config) as daemon,
+    ):
+        node = daemon.node
+        client.subscribe(f"edged/{node}/#")
+        told = wait(client, node, lambda found: timed(found, "mine"))
+        assert (told["serves"], candidate(told, "mine")["kv_type"]) == ("mine", "q8_0")
+        assert kept(told).startswith("kv q8_0: with f16 it would need ")
+        assert {each.kv_type for each in load_measured(daemon.state)} == {"q8_0"}

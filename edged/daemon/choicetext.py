@@ -53,7 +53,8 @@ def sentence(choice: Choice) -> str:
     """The choice in words."""
     verdict = choice.verdict(choice.chosen)
     if verdict is not None:
-        return f"{choice.chosen}: {verdict.reason}"
+        cache = verdict.candidate.cache.why
+        return "; ".join(part for part in (f"{choice.chosen}: {verdict.reason}", cache) if part)
     have = f"{choice.budget.have / GB:.2f} GB may be used"
     needs = [each.candidate.need.total for each in choice.verdicts if each.candidate.need]
     least = f", the least need is {min(needs) / GB:.2f} GB" if needs else ""
@@ -71,6 +72,8 @@ def _told(verdict: Verdict) -> dict[str, object]:
         "reason": verdict.reason,
         "need_bytes": None if candidate.need is None else candidate.need.total,
         "need_from": candidate.need_from,
+        "kv_type": candidate.cache.kind,
+        "kv": candidate.cache.why,
         "speeds": [
             {"tps": round(speed.tps, 2), "source": speed.source, "said": speed.said}
             for speed in verdict.speeds

@@ -12,11 +12,15 @@ import psutil
 from edged.engine.frames import Load
 from edged.errors import ModelError
 from edged.models import fit
+from edged.models.cachetype import kinds
+from edged.models.device import Roots, probe
 from edged.models.fingerprint import Fingerprint, fingerprint
 from edged.models.local import check_file
+from edged.models.survey import budget_of, cache_of
 from edged.telemetry.state import ModelView
 
 if TYPE_CHECKING:
+    from edged.models.figures import KvType
     from edged.models.metadata import Geometry
     from edged.settings import Config, EngineConfig
 
@@ -42,20 +46,29 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 def find_model(config: Config) -> Model:
     """Checks the configured file, or the packaged pocket model.
 
+    Keys and values of a file are kept as f16 if there is room, else as q8_0.
+
     Raises:
         ModelError: The file is missing or its header is not one that native code may see.
     """
-    path = Path(config.model.path) if config.model.path is not None else POCKET
-    return open_model(config, path, config.model.name)
+    if config.model.path is None:
+        return open_model(config, POCKET, config.model.name)
+    path = Path(config.model.path)
+    header, facts = check_file(path), probe(Roots())
+    cache = cache_of(config, header, facts, budget_of(config.model, facts))
+    return open_model(config, path, config.model.name, cache.kind)
 
 
-def open_model(config: Config, path: Path, name: str | None = None) -> Model:
+def open_model(
+    config: Config, path: Path, name: str | None = None, kind: KvType | None = None
+) -> Model:
     """Checks a file and says how the child is to open it.
 
     Args:
         config: For the engine's settings.
         path: A GGUF file.
         name: What replies call the variant; None is the file's name without its ending.
+        kind: How keys and values are kept; None: as configured, and f16 where that is left open.
 
     Raises:
         ModelError: As `find_model`.
@@ -76,13 +89,14 @@ def open_model(config: Config, path: Path, name: str | None = None) -> Model:
     )
     # Before the child opens it: what is saved later belongs to this file or to none.
     known = fingerprint(path, header.data_offset)
-    load = _load(config.engine, path, context, geometry)
+    first, *_ = kinds(config.engine.kv_type, config.engine.flash_attention)
+    load = _load(config.engine, path, context, geometry, kind or first)
     return Model(path=path, view=view, load=load, fingerprint=known)
 
 
-def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry) -> Load:
+def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry, kind: KvType) -> Load:
     threads = engine.threads or default_threads()
-    per_token = fit.kv_bytes_per_token(geometry, engine.kv_type)
+    per_token = fit.kv_bytes_per_token(geometry, kind)
     return Load(
         path=str(path.resolve()),
         n_ctx=context,
@@ -95,7 +109,7 @@ def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry) ->
         prefix_tokens=fit.tokens_in(engine.prefix_cache_mib, per_token, fit.MAX_PREFIX_TOKENS),
         prefix_bytes=engine.prefix_cache_mib * fit.MIB,
         prefill_share=engine.prefill_share,
-        kv_type=engine.kv_type,
+        kv_type=kind,
         flash_attention=engine.flash_attention,
         repack=engine.repack != "off",
     )

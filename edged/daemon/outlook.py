@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import median_high
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
 from edged.daemon.model import Model  # noqa: TC001 - msgspec resolves it
-from edged.models.figures import Measurement
 from edged.models.signs import Signs  # noqa: TC001 - as above
-from edged.models.tuning import rate
 from edged.models.variants import Variant  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 
     from edged.clock import Clock
     from edged.daemon.notes import Notes
-    from edged.engine import frames
+    from edged.models.figures import Measurement
     from edged.models.progress import Progress
     from edged.mqtt.session import Session
     from edged.mqtt.topics import Topics
@@ -136,27 +133,6 @@ class Fetcher(Protocol):
 
     def close(self) -> None:
         """Cancel, and end the thread."""
-
-
-def measurement_of(
-    frame: frames.Measured, model: Model, board: str, wall: float, tokens: tuple[int, int]
-) -> Measurement:
-    """A child's times as rates: the median, and the standard error of the decode rate."""
-    read, made = tokens
-    decode = rate(made, frame.tg_ms)
-    # The first reading pays for what is made once.
-    readings = [read / ms * 1e3 for ms in frame.pp_ms[1:] or frame.pp_ms]
-    return Measurement(
-        digest=model.fingerprint.digest,
-        board=board,
-        tps=decode.tps,
-        error=decode.error,
-        pp=median_high(readings),
-        threads=model.load.threads,
-        threads_batch=model.load.threads_batch,
-        repack=model.load.repack,
-        wall=wall,
-    )
 
 
 def update(serves: str, wanted: str | None, arriving: Progress | None) -> bytes:

@@ -16,7 +16,8 @@ from edged.daemon import trials
 from edged.daemon.errand import DiskDone, DiskThread
 from edged.daemon.items import Tick
 from edged.daemon.lookout import Lookout
-from edged.daemon.outlook import View, Wish, measurement_of, update
+from edged.daemon.outlook import View, Wish, update
+from edged.daemon.timing import KEY, TRIES, Timing
 from edged.engine import frames
 from edged.engine.events import EngineDied, EngineUp
 from edged.models import hold, progress, steps
@@ -32,14 +33,11 @@ if TYPE_CHECKING:
     from edged.models.variants import Variant
     from edged.serving.effects import Effect
 
-KEY = frames.MEASURE + "serving"
 IDLE_S = 5.0  # nobody is kept waiting by a measurement that began right behind his answer
 DEATHS = 2  # at load: the second one was no accident
-PP, TG, REPEAT = 512, 128, 3  # llama-bench's own pp512 and tg128
 MISTAKES = 3  # a board where a child dies of calibration three times chooses by what is published
 MAX_BARRED = 64  # more variants than that have no place in one house's life
 PUT_ASIDE = frozenset({"bad_hash", "bad_file"})  # whose file is in quarantine now
-MEASURE_TRIES = 8  # interrupted by requests so often, it waits for the next look
 
 
 class Selection:
@@ -68,7 +66,7 @@ class Selection:
     ) -> None:
         self._survey = survey
         self._changer = changer
-        self._engine = engine
+        self._timing = Timing(engine)
         self._open_fetcher = open_fetcher
         self._fetcher: Fetcher | None = None
         self._fetching: str | None = None
@@ -87,11 +85,9 @@ class Selection:
         self._lookout = Lookout(survey, self._thread, lambda: engine.pid, world.clock, world.notes)
         self._up = False
         self._busy_at = 0.0
-        self._timing = False
-        self._tries = 0
         self._again = False
         self._deaths = 0
-        self._tried: set[str] = set()
+        self._tried: set[tuple[str, bool, str]] = set()
         self._aside: asyncio.Task[None] | None = None
         self._mistakes: Counter[str] = Counter()
 
@@ -138,7 +134,7 @@ class Selection:
 
     def time_again(self) -> None:
         """Time what serves when nobody asks, though it was timed before."""
-        self._again, self._tries = True, 0
+        self._again, self._timing.tries = True, 0
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -160,15 +156,15 @@ class Selection:
         """Take an item of the inbox; those of others are ignored."""
         match item:
             case EngineUp():
-                self._up, self._deaths, self._tries, self._timing = True, 0, 0, False
+                self._up, self._deaths = True, 0
+                self._timing.renew()
                 self._tell_update()
             case EngineDied():
                 self._died(item)
             case frames.Measured() if item.key == KEY:
                 self._measured(item)
             case frames.Failed() if item.key == KEY:
-                self._timing = False
-                self._tries += item.code != "interrupted"
+                self._timing.failed(item.code)
             case progress.Progress():
                 self._progress(item)
             case progress.Fetched() | progress.FetchFailed():
@@ -197,7 +193,7 @@ class Selection:
         if before is not None and _rungs(before) != _rungs(result):
             self._hold = hold.Hold()
             self._wish = msgspec.structs.replace(self._wish, rung=0)
-        if before is None or (before.best, before.local) != (result.best, result.local):
+        if before is None or _chosen(before) != _chosen(result):
             self._notes.chosen(result.local, result.sentence)
         if before is None or before.payload != result.payload:
             self.announce()
@@ -214,7 +210,7 @@ class Selection:
             if self._aside is not None:
                 self._aside.cancel()
         if self._lookout.due(self._wish, now, calm=self._up and not self._changer.busy):
-            self._tries = 0
+            self._timing.tries = 0
         self._hold_target(now)
         return self._step(now)
 
@@ -235,7 +231,7 @@ class Selection:
         view = self._view
         if view is None or self._lookout.looking:
             return []  # what was done may be to do no more
-        if self._changer.busy or self._timing or self._aside:
+        if self._changer.busy or self._timing.busy or self._aside:
             return []
         match steps.next_step(self._situation(view)):
             case steps.Swap() if view.model is not None:
@@ -243,10 +239,10 @@ class Selection:
                 self._deaths = 0
                 return self._changer.ask(view.model, now)
             case steps.MeasureServing() if self._idle(now):
-                self._measure()
+                self._timing.begin(self._changer.model)
             case steps.Try() if self._idle(now) and view.trial is not None:
                 self._up = False
-                self._tried.add(view.trial.view.name)
+                self._tried.add(trials.way(view.trial))
                 return self._changer.ask(view.trial, now)
             case steps.Calibrate() if self._idle(now):
                 self._beside("calibration", self._calibrate)
@@ -260,13 +256,14 @@ class Selection:
 
     def _situation(self, view: View) -> steps.Situation:
         model = self._changer.model
-        serving, again = model.view.name, self._again or trials.on_trial(view, model)
+        serving, timing = model.view.name, self._timing
+        again = self._again or timing.halfway or trials.on_trial(view, model)
         return steps.Situation(
             serving=serving,
             local=view.local,
             best=view.best,
-            measured=self._tries >= MEASURE_TRIES or (serving in view.measured and not again),
-            untried=trials.to_try(view, model) and serving not in self._tried,
+            measured=timing.given_up or (serving in view.measured and not again),
+            untried=trials.to_try(view, model, self._tried),
             unlike=trials.unlike(view, model),
             calibrated=view.calibrated or self._given_up("calibration"),
             fetching=self._fetching,
@@ -328,13 +325,6 @@ class Selection:
         # On a board that is slowed for the heat one would measure the heat.
         return self._up and not asked and self._free() and now - self._busy_at >= IDLE_S
 
-    def _measure(self) -> None:
-        self._timing = True
-        room = self._changer.model.view.context
-        self._engine.measure(
-            frames.Measure(key=KEY, pp=min(PP, room), tg=min(TG, room), repeat=REPEAT)
-        )
-
     def _beside(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Begin what is done while nobody asks, and is given up when somebody does."""
         task = asyncio.get_running_loop().create_task(self._do(name, work), name=name)
@@ -364,25 +354,22 @@ class Selection:
                 self._notes.header(said)
 
     def _measured(self, frame: frames.Measured) -> None:
-        self._timing = False
-        model, view = self._changer.model, self._view
-        if view is None or not frame.tg_ms or not frame.pp_ms:
-            self._tries += 1
+        view = self._view
+        if view is None:
+            self._timing.failed("no board")
             return
-        self._again = False
-        room = model.view.context
-        measurement = measurement_of(
-            frame, model, view.board, self._clock.wall(), (min(PP, room), min(TG, room))
-        )
-        self._thread.forget(self._survey.keep, measurement)
-        self._see()
+        found = self._timing.take(frame, self._changer.model, view.board, self._clock.wall())
+        if found is not None:
+            self._again = False
+            self._thread.forget(self._survey.keep, found)
+            self._see()
 
     def _died(self, event: EngineDied) -> None:
-        self._up = self._timing = False
+        self._up = self._timing.busy = False
         if event.during != "load":
             return
-        if self._view is not None and trials.on_trial(self._view, self._changer.model):
-            self._tries = MEASURE_TRIES  # the way is to blame and not the file
+        if self._view is not None and trials.astray(self._view, self._changer.model):
+            self._timing.tries = TRIES  # the way is to blame and not the file
             return
         self._deaths += 1
         if self._deaths >= DEATHS:
@@ -393,6 +380,12 @@ class Selection:
             file = self._changer.model.view.file
             self._thread.forget(self._survey.quarantine, file, name, reason)
             self._see()
+
+
+def _chosen(view: View) -> tuple[str | None, str | None, str | None]:
+    """What the journal is told of: the variants, and how keys and values are kept."""
+    kept = None if view.model is None else view.model.load.kv_type
+    return view.best, view.local, kept
 
 
 def _rungs(view: View) -> list[str]:

@@ -46,11 +46,10 @@ if TYPE_CHECKING:
     from edged.daemon.model import Model
     from edged.daemon.outlook import World
     from edged.engine.supervisor import Supervisor
-    from edged.models.candidates import Choice, Verdict
+    from edged.models.candidates import Candidate, Choice
     from edged.models.facts import DeviceFacts
     from edged.models.figures import Measurement
     from edged.models.fingerprint import Fingerprint
-    from edged.models.gather import Seen
     from edged.models.gguf import Header
     from edged.models.inventory import Inventory
     from edged.models.variants import Variant
@@ -88,6 +87,7 @@ class Surveyor:
         self._catalogues = catalogues
         self._scout = scout
         self._known: dict[Path, Fingerprint] = {}
+        self._narrow: set[str] = set()  # there was no room for their f16
 
     @cached_property
     def _build(self) -> str:
@@ -123,21 +123,26 @@ class Surveyor:
             held=self._held(pid),
             quarantined=marks | dict(wish.barred),
             pinned=wish.pinned,
+            narrow=self._narrow,
             digest_of=self._digest,
         )
         choice, inventory, seen = found.choice, found.inventory, found.seen
         rungs = ladder(choice)
         local = rungs[min(wish.rung, len(rungs) - 1)].variant if rungs else choice.serves
+        verdict = choice.verdict(local)
+        candidate = None if verdict is None else verdict.candidate
+        if candidate is not None and candidate.cache.needed:
+            self._narrow.add(candidate.variant.id)
         return View(
             board=board,
             best=choice.chosen,
             local=local,
-            model=self._open(local, inventory, seen),
-            trial=self._trial(local, inventory, seen, facts),
+            model=None if candidate is None else self._open(candidate, inventory),
+            trial=None if candidate is None else self._trial(candidate, inventory, facts),
             ladder=rungs,
             wanted=self._wanted(choice, inventory),
             unread=self._unread(choice, headers) if figures.calibration is not None else (),
-            need=_need(choice.verdict(local)),
+            need=None if candidate is None or candidate.need is None else candidate.need.total,
             signs=signs,
             options=tuple(each for each in found.selectable if self._can_be_had(each, inventory)),
             measured=frozenset(name for name, each in seen.items() if each.measurements),
@@ -243,33 +248,35 @@ class Surveyor:
         source = None if variant is None else variant.repo or variant.url
         return name in inventory.found or (self._config.model.download.enabled and bool(source))
 
-    def _open(self, name: str | None, inventory: Inventory, seen: dict[str, Seen]) -> Model | None:
+    def _open(self, candidate: Candidate, inventory: Inventory) -> Model:
         """The model, loaded as was found to be fastest, as far as the owner left that open."""
-        if name is None:
-            return None
-        model = open_model(self._config, inventory.found[name].path, name)
-        engine, known = self._config.engine, seen[name]
-        best = next(iter(known.measurements), known.prediction)
+        name, known = candidate.variant.id, candidate.measurements
+        model = open_model(self._config, inventory.found[name].path, name, candidate.cache.kind)
+        engine = self._config.engine
+        best = next(iter(known), candidate.prediction)
         if best is None:
             return model
         load = model.load
         if not (engine.threads or engine.threads_batch):
             load = replace(load, threads=best.threads, threads_batch=best.threads_batch)
-        if engine.repack == "auto" and known.measurements:
+        if engine.repack == "auto" and known:
             load = replace(load, repack=best.repack)
         return replace(model, load=load)
 
     def _trial(
-        self, name: str | None, inventory: Inventory, seen: dict[str, Seen], facts: DeviceFacts
+        self, candidate: Candidate, inventory: Inventory, facts: DeviceFacts
     ) -> Model | None:
-        """The model in a way that was not timed yet, if its file can be loaded in two."""
-        if name is None or not repacked_bytes(inventory.found[name].header, facts.cpu_features):
+        """The model in a way that was not timed yet, if its file can be loaded in several."""
+        header, cache = inventory.found[candidate.variant.id].header, candidate.cache
+        moves = repacked_bytes(header, facts.cpu_features) > 0
+        repack = self._config.engine.repack if moves else "off"
+        way = untried(repack, candidate.measurements, cache.kind, cache.kinds)
+        if way is None:
             return None
-        way = untried(self._config.engine.repack, seen[name].measurements)
-        model = None if way is None else self._open(name, inventory, seen)
-        if model is None or way is None:
-            return None
-        return replace(model, load=replace(model.load, repack=way))
+        model = self._open(replace(candidate, cache=replace(cache, kind=way.kv_type)), inventory)
+        if repack != "auto":
+            return model
+        return replace(model, load=replace(model.load, repack=way.repack))
 
 
 def selection(  # noqa: PLR0913 - the composition root hands over every room
@@ -312,8 +319,3 @@ def _fetcher(outside: attempts.World, post: Callable[[object], None]) -> Fetcher
 
     loop = asyncio.get_running_loop()
     return Fetcher(outside, tell)
-
-
-def _need(verdict: Verdict | None) -> int | None:
-    need = None if verdict is None else verdict.candidate.need
-    return None if need is None else need.total

@@ -67,11 +67,13 @@ class Configured(msgspec.Struct, frozen=True):
         name: Of the file.
         need: Bytes of memory that it takes; None if it is no model.
         reason: Why it is none.
+        cache: How its keys and values are kept, where that was to be decided.
     """
 
     name: str
     need: int | None
     reason: str = ""
+    cache: str = ""
 
 
 class Files(msgspec.Struct, frozen=True, kw_only=True):

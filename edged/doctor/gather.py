@@ -14,13 +14,12 @@ from edged.doctor.facts import Configured, Facts, Files, Skipped
 from edged.doctor.kernel import kernel, synchronised
 from edged.doctor.service import unit
 from edged.errors import ModelError
-from edged.models import fit
 from edged.models.device import Roots, probe, recorded
 from edged.models.inventory import owners_catalogue
 from edged.models.known import load_figures
 from edged.models.local import check_file
 from edged.models.store import Store
-from edged.models.survey import models_directory, setup_of, survey
+from edged.models.survey import cache_of, models_directory, need_with, survey
 from edged.thermal.senses import look
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from edged.doctor.facts import Broker
     from edged.doctor.place import Place
     from edged.models.facts import DeviceFacts
+    from edged.models.fit import Budget
     from edged.models.survey import Survey
 
 RECORDED = Skipped("this board was recorded")
@@ -58,7 +58,7 @@ def gather(place: Place, clock: Clock) -> Facts:
         kernel=kernel(place.root),
         choice=found.choice,
         load_timeout_s=config.engine.load_timeout_s,
-        configured=_configured(place, device),
+        configured=_configured(place, device, found.choice.budget),
         files=_files(place, folder, found),
         speed=read_speed(serving.path, clock) if live else RECORDED,
         rates=speeds.rates(place, found, serving, build, heard[1]),
@@ -76,7 +76,7 @@ def _survey(place: Place, device: DeviceFacts, build: str, folder: Path) -> Surv
     return survey(place.config, device, catalogue, folder, figures, held=held)
 
 
-def _configured(place: Place, device: DeviceFacts) -> Configured | None:
+def _configured(place: Place, device: DeviceFacts, budget: Budget) -> Configured | None:
     """The file that the owner named; of a recorded board only if it was copied."""
     config = place.config
     path = None if config.model.path is None else Path(config.model.path)
@@ -86,9 +86,9 @@ def _configured(place: Place, device: DeviceFacts) -> Configured | None:
         header = check_file(path)
     except ModelError as error:
         return Configured(path.name, None, str(error))
-    return Configured(
-        path.name, fit.need(header, setup_of(config.engine, config.model.context, device)).total
-    )
+    cache = cache_of(config, header, device, budget)
+    need = need_with(config, header, device, cache.kind)
+    return Configured(path.name, need, cache=cache.why)
 
 
 def _files(place: Place, folder: Path, found: Survey) -> Files:

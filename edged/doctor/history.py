@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edged.doctor.finding import Finding, ok, skipped
+from edged.models.settings import preferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def prediction(rates: Rates) -> Finding | None:
 def best_of(rates: Rates) -> Measurement | None:
     """What was measured of the file that serves with the engine and board of now."""
     mine = [each for each in rates.measured if each.digest == rates.serves]
-    return next((each for each in reversed(mine) if each.board == rates.board), None)
+    return next(iter(preferred(each for each in mine if each.board == rates.board)), None)
 
 
 def _earlier(rates: Rates) -> Iterator[Measurement]:

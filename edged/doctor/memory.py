@@ -39,7 +39,7 @@ def memory(device: DeviceFacts, choice: Choice, configured: Configured | None = 
         )
     need = verdict.candidate.need.total
     name = verdict.candidate.variant.id
-    evidence = f"{name} needs {_gib(need)}; {have}"
+    evidence = _evidence(name, need, verdict.candidate.cache.why, have)
     if choice.status == "degraded":
         return Finding(
             code="degraded",
@@ -60,7 +60,7 @@ def _configured(file: Configured, budget: int, have: str) -> Finding:
             evidence=file.reason,
             advice="set model.path to a GGUF file, or leave it out and let edged choose",
         )
-    evidence = f"{file.name} needs {_gib(file.need)}; {have}"
+    evidence = _evidence(file.name, file.need, file.cache, have)
     if file.need > budget:
         return Finding(
             code="configured_model_too_large",
@@ -70,6 +70,11 @@ def _configured(file: Configured, budget: int, have: str) -> Finding:
             advice="take a smaller one, or leave model.path out and let edged choose",
         )
     return ok("memory", "the configured model and the house have room", evidence)
+
+
+def _evidence(name: str, need: int, cache: str, have: str) -> str:
+    """What it needs and what there is; and why keys and values are kept as they are."""
+    return "; ".join(part for part in (f"{name} needs {_gib(need)}", cache, have) if part)
 
 
 def _gib(count: int) -> str:

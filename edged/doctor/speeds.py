@@ -71,7 +71,7 @@ def rates(
         build: The engine.
         state: What the daemon retained on the broker; empty if nothing is known.
     """
-    seen = found.seen.get(serving.name)
+    verdict = found.choice.verdict(serving.name)
     sustained, throttle = state.get("tps_15m"), state.get("throttle")
     return Rates(
         measured=load_measured(place.state),
@@ -79,7 +79,7 @@ def rates(
         board=found.facts.fingerprint(build),
         serves=serving.digest,
         name=serving.name,
-        prediction=None if seen is None else seen.prediction,
+        prediction=None if verdict is None else verdict.candidate.prediction,
         sustained=float(sustained) if isinstance(sustained, int | float) else None,
         paced=throttle if isinstance(throttle, str) and throttle != "none" else "",
     )

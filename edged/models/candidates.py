@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from edged.models.cachetype import CacheType
 from edged.models.figures import Measurement, Prediction  # noqa: TC001 - msgspec resolves them
 from edged.models.fit import Budget, Need  # noqa: TC001 - as above
 from edged.models.speeds import Speed  # noqa: TC001 - as above
@@ -32,16 +33,18 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         family: With its other variants, for speeds and qualities in between.
         variant: The file.
-        need: Memory it takes; None if even its size is unknown.
+        cache: How its keys and values are kept.
+        need: Memory it takes so; None if even its size is unknown.
         need_from: What that was reckoned from.
         on_disk: Whether the file is here, whole and sound.
         quarantined: Why it may not be used, if so.
-        measurements: Of this file on this board with this engine.
+        measurements: Of this file on this board with this engine, the best way to load it first.
         prediction: For this file on this board with this engine.
     """
 
     family: Family
     variant: Variant
+    cache: CacheType = CacheType()
     need: Need | None
     need_from: Literal["header", "catalogue"] = "catalogue"
     on_disk: bool = False

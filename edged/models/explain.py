@@ -57,6 +57,8 @@ def sentences(choice: Choice) -> list[str]:
     verdict = choice.verdict(choice.chosen)
     if verdict is not None:
         told += _depths(verdict.speed, choice)
+        cache = verdict.candidate.cache.why
+        told += [f"{cache}."] if cache else []
     if choice.serves != choice.chosen:
         told.append(
             "No file that could serve is on this disk."
@@ -163,6 +165,8 @@ def _candidate(verdict: Verdict) -> dict[str, Any]:
         "on_disk": candidate.on_disk,
         "need_bytes": None if need is None else need.total,
         "need_from": candidate.need_from,
+        "kv_type": candidate.cache.kind,
+        "kv": candidate.cache.why,
         "quality": None if quality is None else quality.percent,
         "quality_source": None if quality is None else quality.source,
         "inferred": verdict.inferred,

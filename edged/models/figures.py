@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
+
+KvType: TypeAlias = Literal["f16", "q8_0"]
+KINDS: tuple[KvType, ...] = ("f16", "q8_0")  # the one that changes no numbers first
 
 
 class Depth(NamedTuple):
@@ -94,7 +97,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     khz: int | None = None
     hot: bool = False
     began_c: float | None = None
-    kv_type: str = "f16"
+    kv_type: KvType = "f16"
     context: int = 0
     pp_error: float = 0.0
     tries: tuple[Try, ...] = ()

@@ -10,7 +10,6 @@ from edged.models.calibration import Calibration  # noqa: TC001 - msgspec resolv
 from edged.models.calibrationfile import load_calibration
 from edged.models.figures import Measurement  # noqa: TC001 - as above
 from edged.models.figurestore import load_measured
-from edged.models.settings import preferred
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +27,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     calibration: Calibration | None = None
 
     def of(self, digest: str) -> tuple[Measurement, ...]:
-        """Measurements of one file, the best way to load it first."""
-        return preferred(each for each in self.measured if each.digest == digest)
+        """Measurements of one file."""
+        return tuple(each for each in self.measured if each.digest == digest)
 
 
 def load_figures(state_dir: Path | None, board: str) -> Figures:

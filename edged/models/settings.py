@@ -2,43 +2,135 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from edged.models.tuning import fastest
+from edged.models.figures import KINDS
+from edged.models.tuning import Setting, fastest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
-    from edged.models.figures import Measurement
+    from edged.models.figures import Depth, KvType, Measurement
 
 Repack = Literal["auto", "on", "off"]
+# Of q8_0's speed: two loads are timed minutes apart and differ by 2 to 3 % where nothing changed,
+# and f16 changes no numbers, so that ties are its own.
+SURE = 0.95
 
 
-def preferred(known: Iterable[Measurement]) -> tuple[Measurement, ...]:
+class Contest(NamedTuple):
+    """Decode of one file with both types of cache.
+
+    Attributes:
+        depth: Tokens of context before; at an empty one both are alike.
+        plain: tok/s with f16.
+        small: tok/s with q8_0.
+    """
+
+    depth: int
+    plain: float
+    small: float
+
+
+def preferred(
+    known: Iterable[Measurement], kinds: Collection[KvType] = KINDS
+) -> tuple[Measurement, ...]:
     """Measurements of one file, the best way to load it first.
 
     The one that decodes fastest; of equals the one that reads fastest; of equals in both the one
-    that takes no memory of its own. What a hot board showed is asked last.
+    that takes no memory of its own. Types of cache are compared at depth. What a hot board showed
+    is asked last.
+
+    Args:
+        known: On one board with one engine.
+        kinds: Types of cache that may be taken; others tell only how fast the file is.
     """
     left = sorted(known, key=lambda each: (not each.hot, each.wall), reverse=True)
     cool = [each for each in left if not each.hot] or left
-    if not cool:
+    usable = [each for each in cool if each.kv_type in kinds] or cool
+    if not usable:
         return ()
-    best = min(fastest(cool, lambda each: (each.tps, each.pp)), key=lambda each: each.repack)
+    best = _best(usable)
     return (best, *(each for each in left if each is not best))
 
 
-def untried(repack: Repack, known: Iterable[Measurement]) -> bool | None:
-    """Whether weights are to be rearranged in the next trial; None: there is nothing to try.
-
-    The way in which a file is loaded at first is timed first, see `edged.models.steps`.
+def contest(known: Iterable[Measurement]) -> Contest | None:
+    """Both types of cache in their best ways; None until both were timed behind tokens.
 
     Args:
-        repack: As configured.
-        known: Measurements of the file on this board with this engine.
+        known: On one board with one engine.
     """
-    if repack != "auto":
+    left = list(known)
+    cool = [each for each in left if not each.hot] or left
+    plain, small = _of(cool, "f16"), _of(cool, "q8_0")
+    if plain is None or small is None:
         return None
+    of_plain, of_small = slope(plain.depths), slope(small.depths)
+    if of_plain is None or of_small is None:
+        return None
+    depth = min(each.depths[-1].tokens for each in (plain, small))
+    return Contest(depth, _at(plain, of_plain, depth), _at(small, of_small, depth))
+
+
+def gains(found: Contest | None) -> bool:
+    """Whether q8_0 is so much faster that it is worth it."""
+    return found is not None and found.plain < SURE * found.small
+
+
+def untried(
+    repack: Repack,
+    known: Sequence[Measurement],
+    kind: KvType = "f16",
+    kinds: Collection[KvType] = (),
+) -> Setting | None:
+    """The way to load a file in the next trial; None: there is nothing to try.
+
+    The way in which it is loaded at first is timed first, see `edged.models.steps`; then whether
+    weights are rearranged; then, in the better of both, the other type of cache.
+
+    Args:
+        repack: As configured; `auto` leaves it open.
+        known: See `preferred`.
+        kind: Type of cache that is taken so far.
+        kinds: Those that may be timed.
+    """
     ways = {each.repack for each in known}
     ways |= {way.repack for each in known for way in each.tries}
-    return next((way for way in (True, False) if way not in ways), None) if ways else None
+    if not ways:
+        return None
+    other = next((way for way in (True, False) if way not in ways), None)
+    if repack == "auto" and other is not None:
+        return Setting(other, kind)
+    # At an empty context both types are alike: what was timed there alone is yet to be timed.
+    timed = {each.kv_type for each in known if slope(each.depths) is not None}
+    left = next((each for each in kinds if each not in timed), None)
+    return None if left is None or len(kinds) == 1 else Setting(known[0].repack, left)
+
+
+def slope(depths: Sequence[Depth]) -> float | None:
+    """Seconds that each token of context adds to a decoded token, from the first to the last."""
+    known = [depth for depth in depths if depth.tps > 0]
+    if len(known) < 2:  # noqa: PLR2004 - a slope is of two points
+        return None
+    first, last = known[0], known[-1]
+    if last.tokens <= first.tokens:
+        return None
+    return max(0.0, (1 / last.tps - 1 / first.tps) / (last.tokens - first.tokens))
+
+
+def _best(usable: Sequence[Measurement]) -> Measurement:
+    """The best way; with f16 as long as types of cache cannot be compared."""
+    ways = [way for way in (_of(usable, kind) for kind in KINDS) if way is not None]
+    return ways[-1 if gains(contest(usable)) else 0]
+
+
+def _of(usable: Sequence[Measurement], kind: KvType) -> Measurement | None:
+    own = [each for each in usable if each.kv_type == kind]
+    if not own:
+        return None
+    return min(fastest(own, lambda each: (each.tps, each.pp)), key=lambda each: each.repack)
+
+
+def _at(measurement: Measurement, each: float, depth: int) -> float:
+    first = measurement.depths[0]
+    return 1 / (1 / first.tps + max(0, depth - first.tokens) * each)

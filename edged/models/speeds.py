@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from edged.models.settings import preferred
+from edged.models.settings import slope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -91,8 +91,12 @@ def board_kind(facts: DeviceFacts) -> str | None:
 
 
 def measured(measurements: Iterable[Measurement]) -> Speed | None:
-    """What is known from measuring here, loaded in the best way, see `edged.models.settings`."""
-    best = next(iter(preferred(measurements)), None)
+    """What is known from measuring here.
+
+    Args:
+        measurements: Of the file, the best way to load it first, see `edged.models.settings`.
+    """
+    best = next(iter(measurements), None)
     if best is None:
         return None
     return Speed(
@@ -101,7 +105,7 @@ def measured(measurements: Iterable[Measurement]) -> Speed | None:
         high=best.tps + best.error,
         source="measured",
         said="here, on a hot board" if best.hot else "here",
-        slope=_slope(best),
+        slope=slope(best.depths),
         hot=best.hot,
     )
 
@@ -243,13 +247,3 @@ def _family_slope(family: Family, kind: str) -> float | None:
 
 def _shown(other: Variant, variant: Variant) -> str:
     return "this file" if other.id == variant.id else f"{_bits(other):.2f} bits per weight"
-
-
-def _slope(measurement: Measurement) -> float | None:
-    depths = [depth for depth in measurement.depths if depth.tps > 0]
-    if len(depths) < 2:  # noqa: PLR2004 - a slope is of two points
-        return None
-    first, last = depths[0], depths[-1]
-    if last.tokens <= first.tokens:
-        return None
-    return max(0.0, (1 / last.tps - 1 / first.tps) / (last.tokens - first.tokens))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edged.errors import ModelError
-from edged.models import fit
+from edged.models import cachetype, fit
 from edged.models.candidates import Choice  # noqa: TC001 - msgspec resolves it
 from edged.models.choose import choose, selectable
 from edged.models.facts import DeviceFacts  # noqa: TC001 - as above
@@ -16,14 +16,15 @@ from edged.models.fingerprint import fingerprint
 from edged.models.gather import Seen, gather
 from edged.models.inventory import Inventory, take_inventory
 from edged.models.known import Figures  # noqa: TC001 - msgspec resolves it
-from edged.models.predict import predict
+from edged.models.needs import need_of
 from edged.models.reasons import Terms
 from edged.models.speeds import board_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
+    from edged.models.figures import KvType
     from edged.models.gguf import Header
     from edged.models.inventory import Found
     from edged.models.variants import Catalogue
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 NO_HEADERS: Mapping[str, Header] = MappingProxyType({})
+NONE: frozenset[str] = frozenset()
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +71,8 @@ def setup_of(engine: EngineConfig, context: int, facts: DeviceFacts) -> fit.Setu
     """How a model would be loaded on a board.
 
     Args:
-        engine: The configured settings; streams that are not named count as one.
+        engine: The configured settings; streams that are not named count as one, and a type of
+            cache that is left open is f16.
         context: Tokens of prompt and answer together.
         facts: Of the board.
     """
@@ -77,7 +80,7 @@ def setup_of(engine: EngineConfig, context: int, facts: DeviceFacts) -> fit.Setu
     return fit.Setup(
         context=context,
         streams=max(1, engine.streams),
-        kv_type=engine.kv_type,
+        kv_type=cachetype.kinds(engine.kv_type, engine.flash_attention)[0],
         prefix_tokens=fit.MAX_PREFIX_TOKENS,
         prefill_chunk=engine.prefill_chunk,
         threads=max(threads, engine.threads_batch),
@@ -103,6 +106,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
     quarantined: Mapping[str, str] = NO_REASONS,
     headers: Mapping[str, Header] = NO_HEADERS,
     pinned: str | None = None,
+    narrow: Collection[str] = NONE,
     digest_of: Callable[[Path, int], str] = digest_of,
 ) -> Survey:
     """Read what is on the disk, reckon, and choose.
@@ -118,21 +122,30 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
             fetching it again heals it.
         headers: Of files that are not here, by the variants' ids.
         pinned: The one variant to judge, whatever its rate; None judges all.
+        narrow: Ids of variants that are to stay as they are kept where memory is short.
         digest_of: Identifies a file, see `digest_of`; who looks again and again remembers some.
     """
     ordered = catalogue.ordered(config.model.families)
     inventory = take_inventory(ordered, folder)
     setup = setup_of(config.engine, config.model.context, facts)
     seen = {
-        name: _seen(inventory.found.get(name), headers.get(name), setup, figures, digest_of)
+        name: _seen(inventory.found.get(name), headers.get(name), figures, digest_of)
         for name in {*inventory.found, *headers}
     }
     for name, reason in quarantined.items():
         seen[name] = msgspec.structs.replace(seen.get(name, Seen()), quarantined=reason)
-    candidates = gather(inventory.catalogue, setup, seen, config.engine.prefix_cache_mib)
+    budget = budget_of(config.model, facts, held)
+    candidates = gather(
+        inventory.catalogue,
+        setup,
+        seen,
+        config.engine.prefix_cache_mib,
+        left=open_types(config.engine, budget, narrow),
+        calibration=figures.calibration,
+    )
     judged = tuple(each for each in candidates if pinned in {None, each.variant.id})
     terms = Terms(
-        budget=budget_of(config.model, facts, held),
+        budget=budget,
         target=config.engine.target_tps if pinned is None else 0.0,
         board=board_kind(facts),
         context=config.model.context,
@@ -146,6 +159,30 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
         selectable=selectable(candidates, terms),
         choice=choose(judged, terms),
     )
+
+
+def open_types(
+    engine: EngineConfig, budget: fit.Budget, narrow: Collection[str] = NONE
+) -> cachetype.Open:
+    """What a configuration and a board leave open of how keys and values are kept."""
+    kinds = cachetype.kinds(engine.kv_type, engine.flash_attention)
+    return cachetype.Open(kinds=kinds, have=budget.have, narrow=narrow)
+
+
+def cache_of(
+    config: Config, header: Header, facts: DeviceFacts, budget: fit.Budget
+) -> cachetype.CacheType:
+    """How keys and values of a file that the owner named are kept, of which no speed is known."""
+    left = open_types(config.engine, budget)
+    left = msgspec.structs.replace(left, kinds=cachetype.of_geometry(left.kinds, header.geometry))
+    return cachetype.settle("", left, lambda kind: need_with(config, header, facts, kind))
+
+
+def need_with(config: Config, header: Header, facts: DeviceFacts, kind: KvType) -> int:
+    """Bytes of memory that a file takes, its keys and values so kept."""
+    setup = setup_of(config.engine, config.model.context, facts)
+    loaded = msgspec.structs.replace(setup, kv_type=kind)
+    return need_of(header, loaded, config.engine.prefix_cache_mib).total
 
 
 def budget_of(model: ModelConfig, facts: DeviceFacts, held: int = 0) -> fit.Budget:
@@ -163,19 +200,14 @@ def budget_of(model: ModelConfig, facts: DeviceFacts, held: int = 0) -> fit.Budg
 def _seen(
     found: Found | None,
     header: Header | None,
-    setup: fit.Setup,
     figures: Figures,
     digest_of: Callable[[Path, int], str],
 ) -> Seen:
     known = header if found is None else found.header
-    calibration = figures.calibration
-    prediction = None
-    if known is not None and calibration is not None:
-        prediction = predict(known, calibration, setup)
     if found is None:
-        return Seen(header=known, prediction=prediction)
+        return Seen(header=known)
     try:
         digest = digest_of(found.path, found.header.data_offset)
     except ModelError:  # gone, or changed while it is read: its speed is not known then
         digest = ""
-    return Seen(header=known, on_disk=True, measurements=figures.of(digest), prediction=prediction)
+    return Seen(header=known, on_disk=True, measurements=figures.of(digest))

@@ -34,7 +34,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--context", type=int, metavar="N", help="tokens; default: as depths need")
     parser.add_argument("--threads", type=int, metavar="N", help="the most to try; default: cores")
     parser.add_argument("--repack", choices=("both", "on", "off"), default="both")
-    parser.add_argument("--kv-type", choices=("both", "f16", "q8_0"), help="default: as configured")
+    parser.add_argument(
+        "--kv-type",
+        choices=("both", "f16", "q8_0"),
+        help="default: as configured; of auto, f16 if it has room",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and depths")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")

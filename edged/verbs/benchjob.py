@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from edged.daemon.model import POCKET, open_model
 from edged.engine.build import build_id
 from edged.errors import ConfigError, ModelError
+from edged.models.cachetype import kinds
 from edged.models.device import Roots, probe
 from edged.models.fit import GIB, need
 from edged.models.inventory import owners_catalogue, take_inventory
@@ -74,7 +75,7 @@ def prepared(args: argparse.Namespace, config: Config, state: Path) -> Job:
     facts = probe(Roots(models=path.parent))
     plan = QUICK if args.quick else FULL
     changed = _with_context(config, args, plan)
-    settings = fitting(changed, header, facts, _settings(args, config))
+    settings = _first(fitting(changed, header, facts, _settings(args, config)), args)
     return Job(
         config=config,
         model=open_model(changed, path, name),
@@ -150,9 +151,16 @@ def _settings(args: argparse.Namespace, config: Config) -> tuple[Setting, ...]:
     """The loads to compare, what is configured last: the likeliest saves a load."""
     mine = config.engine.repack != "off"
     repacks = {"both": (not mine, mine), "on": (True,), "off": (False,)}[args.repack]
-    kinds = {"both": ("q8_0", "f16"), "f16": ("f16",), "q8_0": ("q8_0",)}
-    types = kinds[args.kv_type or config.engine.kv_type]
-    return tuple(Setting(repack, kind) for kind in types for repack in repacks)  # type: ignore[arg-type]
+    engine = config.engine
+    asked = "auto" if args.kv_type == "both" else args.kv_type or engine.kv_type
+    types = kinds(asked, engine.flash_attention)[::-1]
+    return tuple(Setting(repack, kind) for kind in types for repack in repacks)
+
+
+def _first(settings: tuple[Setting, ...], args: argparse.Namespace) -> tuple[Setting, ...]:
+    """Those that the daemon loads at first, unless others were asked for: f16 if it has room."""
+    plain = tuple(setting for setting in settings if setting.kv_type == "f16")
+    return settings if args.kv_type else plain or settings
 
 
 def _with_context(config: Config, args: argparse.Namespace, plan: Plan) -> Config:

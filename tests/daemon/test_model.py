@@ -9,8 +9,11 @@ import pytest
 from edged.daemon.model import POCKET, default_threads, find_model
 from edged.engine.codec import encode_checked
 from edged.errors import ModelError
+from edged.models.device import Roots, probe
 from edged.models.fingerprint import is_unchanged
 from edged.models.fit import MAX_PREFIX_TOKENS, MIB
+from edged.models.local import check_file
+from edged.models.survey import need_with
 from edged.settings import Config, EngineConfig, ModelConfig
 from tests.models.rawgguf import U32, build, tiny
 
@@ -83,6 +86,22 @@ def test_memory_for_prefixes_becomes_tokens(tmp_path: Path) -> None:
         found = find_model(config(path, prefix_cache_mib=1, kv_type=kv_type))
         assert (found.load.prefix_tokens, found.load.prefix_bytes) == (tokens, MIB)
     assert find_model(config(path, prefix_cache_mib=65_536)).load.prefix_tokens == MAX_PREFIX_TOKENS
+
+
+def test_a_named_file_has_q8_0_where_f16_has_no_room() -> None:
+    usual, facts = config(POCKET), probe(Roots())
+    need = need_with(usual, check_file(POCKET), facts, "f16")
+    assert find_model(usual).load.kv_type == "f16"
+    for engine, kind in (EngineConfig(), "q8_0"), (EngineConfig(kv_type="f16"), "f16"):
+        capped = msgspec.structs.replace(usual.model, memory_mib=need // MIB)
+        short = Config(model=capped, engine=engine)
+        assert find_model(short).load.kv_type == kind
+
+
+def test_without_flash_attention_there_is_f16_alone() -> None:
+    usual = config(POCKET, flash_attention="off")
+    capped = msgspec.structs.replace(usual.model, memory_mib=1)
+    assert find_model(msgspec.structs.replace(usual, model=capped)).load.kv_type == "f16"
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from edged.daemon.lookout import LOOK_S, SIGNS_S
 from edged.daemon.model import open_model
 from edged.daemon.notes import Notes
 from edged.daemon.outlook import Rung, View, Wish, World
-from edged.daemon.selection import IDLE_S, KEY, Selection
+from edged.daemon.selection import IDLE_S, Selection
+from edged.daemon.timing import DEEP_TG, KEY
 from edged.engine.events import EngineDied, EngineUp
 from edged.engine.frames import Failed, Load, Measured, Ready
+from edged.models.figures import Depth
 from edged.models.progress import Evicted, Fetched, FetchFailed, Pinned, Progress
 from edged.models.signs import Signs
 from edged.models.variants import Variant
@@ -56,6 +58,10 @@ DIED = EngineDied(
 )
 
 
+SHALLOW = Measured(key=KEY, pp_ms=(512.0, 512.0), tg_ms=(128.0, 128.0))
+DEEP = Measured(key=KEY, tg_ms=(32.0, 32.0))
+
+
 def model(name: str) -> Model:
     return open_model(Config(), POCKET, name)
 
@@ -95,6 +101,7 @@ class House:
         self.rate: float | None = None
         self.cool = True
         self.trial: Model | None = None
+        self.better: Model | None = None
         self.gate = asyncio.Event()
         # The changer's part.
         self.model = model("pocket")
@@ -131,7 +138,7 @@ class House:
         found: dict[str, Any] = {
             "board": "b",
             "trial": self.trial,
-            "model": None if local is None else model(local),
+            "model": self.better or (None if local is None else model(local)),
             "payload": msgspec.json.encode(self.views),
             "sentence": "because",
             **self.views,
@@ -200,6 +207,11 @@ class House:
         await self.seen()
         self.selection.hear(UP, self.rooms.clock.monotonic())
 
+    async def told(self, frame: Measured) -> None:
+        """The child measured, and what follows from it was looked at."""
+        self.selection.hear(frame, self.rooms.clock.monotonic())
+        await self.seen()
+
     async def settled(self) -> None:
         """What was cancelled has ended."""
         await asyncio.sleep(0.01)
@@ -264,14 +276,20 @@ def test_the_best_on_disk_is_loaded_told_and_timed() -> None:
         house.after(IDLE_S)
         assert len(house.timed) == 1
         house.views["measured"] = frozenset({"big"})
-        frame = Measured(key=KEY, pp_ms=(900.0, 512.0, 256.0), tg_ms=(128.0, 64.0, 256.0))
-        house.selection.hear(frame, house.rooms.clock.monotonic())
-        await house.seen()
+        pp_ms, tg_ms = (900.0, 512.0, 256.0), (128.0, 64.0, 256.0)
+        await house.told(Measured(key=KEY, pp_ms=pp_ms, tg_ms=tg_ms))
         (kept,) = house.kept
         assert (kept.tps, kept.pp, kept.board) == (1000.0, 2000.0, "b")
         assert kept.error > 0
         house.after(IDLE_S)
-        assert len(house.timed) == 1
+        _, deep = house.timed
+        assert (deep.key, deep.depth, deep.pp, deep.tg) == (KEY, 2048 - DEEP_TG, 0, DEEP_TG)
+        house.after(IDLE_S)
+        assert len(house.timed) == 2
+        await house.told(Measured(key=KEY, tg_ms=(64.0, 64.0, 64.0)))
+        assert house.kept[1].depths == (Depth(0, 1000.0), Depth(2048 - DEEP_TG, 500.0))
+        house.after(IDLE_S)
+        assert len(house.timed) == 2
         house.selection.stop()
 
     play(scene())
@@ -326,14 +344,20 @@ def test_who_asks_for_it_has_it_timed_again_once() -> None:
         house.selection.time_again()
         house.after(IDLE_S)
         assert len(house.timed) == 1
-        frame = Measured(key=KEY, pp_ms=(900.0, 512.0), tg_ms=(128.0, 64.0, 256.0))
-        house.selection.hear(frame, house.rooms.clock.monotonic())
-        await house.seen()
+        await house.told(Measured(key=KEY, pp_ms=(900.0, 512.0), tg_ms=(128.0, 64.0, 256.0)))
         house.after(IDLE_S)
-        assert len(house.timed) == 1
+        await house.told(DEEP)
+        house.after(IDLE_S)
+        assert len(house.timed) == 2
         house.selection.stop()
 
     play(scene())
+
+
+def other_type(name: str) -> Model:
+    known = model(name)
+    load = msgspec.structs.replace(known.load, kv_type="q8_0")
+    return msgspec.structs.replace(known, load=load)
 
 
 def other_way(name: str) -> Model:
@@ -358,14 +382,72 @@ def test_what_can_be_loaded_in_two_ways_is_timed_in_both_and_left_in_the_better(
         house.after(IDLE_S)
         assert len(house.timed) == 1
         house.trial = None
-        frame = Measured(key=KEY, pp_ms=(512.0, 512.0), tg_ms=(128.0, 128.0))
-        house.selection.hear(frame, house.rooms.clock.monotonic())
-        await house.seen()
-        assert [kept.repack for kept in house.kept] == [False]
+        await house.told(SHALLOW)
+        assert house.asked == ["pocket"], "the other half first"
+        house.after(IDLE_S)
+        await house.told(DEEP)
+        assert [kept.repack for kept in house.kept] == [False, False]
         assert [house.asked, house.model.load.repack] == [["pocket"] * 2, True]
         house.selection.hear(UP, house.rooms.clock.monotonic())
         house.after(IDLE_S)
-        assert [len(house.asked), len(house.timed)] == [2, 1]
+        assert [len(house.asked), len(house.timed)] == [2, 2]
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_each_way_is_tried_once_the_type_of_cache_after_the_weights() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views["measured"] = frozenset({"pocket"})
+        house.trial = other_way("pocket")
+        await house.started()
+        for trial in (other_type("pocket"), None):
+            house.after(IDLE_S)
+            house.selection.hear(UP, house.rooms.clock.monotonic())
+            house.after(IDLE_S)
+            await house.told(SHALLOW)
+            house.after(IDLE_S)
+            house.trial = trial
+            await house.told(DEEP)
+        ways = [(kept.repack, kept.kv_type) for kept in house.kept]
+        assert ways == [(False, "f16")] * 2 + [(True, "q8_0")] * 2
+        loads = house.model.load
+        assert [house.asked, loads.repack, loads.kv_type] == [["pocket"] * 3, True, "f16"]
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_what_was_timed_at_an_empty_context_alone_is_timed_again_as_it_is() -> None:
+    async def scene() -> None:
+        house = House()
+        house.views["measured"] = frozenset({"pocket"})
+        house.trial = model("pocket")
+        await house.started()
+        house.after(IDLE_S)
+        assert [house.asked, len(house.timed)] == [[], 1]
+        for _ in range(2):  # it serves so for good, and no trial is to blame
+            house.selection.hear(DIED, house.rooms.clock.monotonic())
+        await house.seen()
+        assert [name for _, name, _ in house.quarantined] == ["pocket"]
+        house.selection.stop()
+
+    play(scene())
+
+
+def test_the_journal_is_told_when_keys_and_values_are_kept_otherwise() -> None:
+    async def scene() -> None:
+        house = House()
+        await house.started()
+        house.better = other_type("pocket")
+        house.selection.retarget(8.0)
+        await house.seen()
+        chosen = [line for line in house.rooms.lines if "model chosen" in line]
+        assert len(chosen) == 2
+        house.selection.retarget(8.0)
+        await house.seen()
+        assert chosen == [line for line in house.rooms.lines if "model chosen" in line]
         house.selection.stop()
 
     play(scene())

@@ -14,16 +14,19 @@ from edged.models.calibrationfile import save_calibration
 from edged.models.device import Roots
 from edged.models.figures import Measurement
 from edged.models.scout import Scout
-from edged.settings import Config, ModelConfig
+from edged.settings import Config, EngineConfig, ModelConfig
 from tests.models.boards import BOARDS
 from tests.models.hubrig import FILE, MODEL, hub, world
 from tests.models.test_predict import known
+from tests.models.values import depths
 from tests.rig.daemon import POCKET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from edged.daemon.outlook import View
+    from edged.models.figures import KvType
     from edged.models.variants import Variant
 
 TARGET = Wish(target_tps=8.0)
@@ -31,14 +34,18 @@ SEED = "Qwen3-30B-A3B-Instruct-2507-Q3_K_S-2.70bpw"
 
 
 def surveyor(
-    folder: Path, board: str = "pi5-16gb", scout: Scout | None = None, **model: Any
+    folder: Path,
+    board: str = "pi5-16gb",
+    scout: Scout | None = None,
+    engine: EngineConfig = EngineConfig(),  # noqa: B008 - frozen
+    **model: Any,
 ) -> Surveyor:
     """One for a recorded board; files are looked for in `folder`."""
     (folder / "models").mkdir(exist_ok=True)
     tree = folder / "board"
     if not tree.exists():
         shutil.copytree(BOARDS / board, tree)
-    config = Config(model=ModelConfig(directory=str(folder / "models"), **model))
+    config = Config(engine=engine, model=ModelConfig(directory=str(folder / "models"), **model))
     roots = Roots(tree, folder / "models", live=False)
     return Surveyor(config, folder, roots, catalogues=folder / "catalog.d", scout=scout)
 
@@ -134,23 +141,94 @@ def test_a_measurement_is_found_again_by_what_the_file_holds(tmp_path: Path) -> 
     pinned = here.look(Wish(target_tps=8.0, pinned="mine"))
     assert (pinned.local, pinned.best) == ("mine", "mine")
     assert pinned.model is not None
-    here.keep(
-        Measurement(
-            digest=pinned.model.fingerprint.digest,
-            board=first.board,
-            tps=500.0,
-            pp=900.0,
-            threads=3,
-            threads_batch=2,
-            repack=True,
-            wall=1.0,
-        )
-    )
+    plain = measured(pinned, first.board, "f16", 400.0)
+    here.keep(plain)
     again = here.look(Wish(target_tps=8.0, pinned="mine"))
     assert again.measured >= {"mine"}
     assert again.model is not None
     assert (again.model.load.threads, again.model.load.threads_batch) == (3, 2)
-    assert again.trial is None, "nothing in it can be rearranged"
+    assert again.trial is not None
+    loads = again.model.load, again.trial.load
+    assert [load.kv_type for load in loads] == ["f16", "q8_0"]
+    assert [load.repack for load in loads] == [True, True], "nothing in it can be rearranged"
+    assert loads[1].threads == 3
+    here.keep(measured(pinned, first.board, "q8_0", 390.0))
+    done = here.look(Wish(target_tps=8.0, pinned="mine"))
+    assert done.trial is None
+    assert done.model == again.model
+    told = "kv f16: 400.0 tok/s at 2,000 tokens beside 390.0 with q8_0"
+    assert done.sentence.endswith(f"; {told}")
+    (mine,) = msgspec.json.decode(done.payload)["candidates"]
+    assert (mine["kv_type"], mine["kv"]) == ("f16", told)
+
+
+def measured(view: View, board: str, kind: KvType, deep: float) -> Measurement:
+    assert view.model is not None
+    return Measurement(
+        digest=view.model.fingerprint.digest,
+        board=board,
+        tps=500.0,
+        pp=900.0,
+        depths=depths((0, 500.0), (2000, deep)),
+        threads=3,
+        threads_batch=2,
+        repack=True,
+        kv_type=kind,
+        wall=1.0,
+    )
+
+
+def test_the_faster_type_of_cache_is_loaded_and_what_an_owner_decided_is_not_tried(
+    tmp_path: Path,
+) -> None:
+    here = surveyor(tmp_path)
+    first = here.look(Wish(target_tps=8.0, pinned="pocket"))
+    here.keep(measured(first, first.board, "f16", 300.0))
+    here.keep(measured(first, first.board, "q8_0", 400.0))
+    faster = here.look(Wish(target_tps=8.0, pinned="pocket"))
+    assert faster.model is not None
+    assert (faster.model.load.kv_type, faster.trial) == ("q8_0", None)
+    fixed = surveyor(tmp_path, engine=EngineConfig(kv_type="f16", repack="off"))
+    view = fixed.look(Wish(target_tps=8.0, pinned="pocket"))
+    assert view.model is not None
+    assert (view.model.load.kv_type, view.model.load.repack, view.trial) == ("f16", False, None)
+
+
+def test_weights_are_not_rearranged_in_a_trial_if_the_owner_said_so(tmp_path: Path) -> None:
+    here = surveyor(tmp_path, engine=EngineConfig(repack="off"))
+    first = here.look(Wish(target_tps=8.0, pinned="pocket"))
+    here.keep(measured(first, first.board, "f16", 300.0))  # by hand, and rearranged
+    trial = here.look(Wish(target_tps=8.0, pinned="pocket")).trial
+    assert trial is not None
+    assert (trial.load.kv_type, trial.load.repack) == ("q8_0", False)
+
+
+def test_keys_and_values_are_halved_where_memory_is_short_and_stay_so(tmp_path: Path) -> None:
+    wish = Wish(target_tps=0.0, pinned="mine")
+    roomy = surveyor(tmp_path, reserve_mib=0)
+    shutil.copy(POCKET, tmp_path / "models" / "mine.gguf")
+    view = roomy.look(wish)
+    assert view.local is not None
+    assert view.model is not None
+    assert view.model.load.kv_type == "f16"
+    assert view.need is not None
+    board = tmp_path / "board/proc/meminfo"
+    full = board.read_text()
+    lines = [
+        f"MemAvailable: {view.need // 1024 - 1} kB" if "MemAvailable" in line else line
+        for line in full.splitlines()
+    ]
+    board.write_text("\n".join(lines) + "\n")
+    short = roomy.look(wish)
+    assert (short.local, short.trial) == (view.local, None)
+    assert short.model is not None
+    assert short.model.load.kv_type == "q8_0"
+    assert "kv q8_0: with f16 it would need" in short.sentence
+    board.write_text(full)
+    stays = roomy.look(wish)
+    assert stays.model == short.model, "no board flaps because memory comes and goes"
+    again = surveyor(tmp_path, reserve_mib=0).look(wish)
+    assert again.model == view.model, "after a restart it begins anew"
 
 
 def test_what_killed_the_engine_is_not_taken_and_says_so(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from edged.doctor.facts import Configured
 from edged.doctor.memory import memory
+from edged.models.cachetype import CacheType
 from edged.models.candidates import Choice, Status, Verdict
 from tests.doctor.judging import CHOICE, GIB, PI_5, told
 from tests.models.values import candidate, family, variant
@@ -23,6 +24,16 @@ def test_a_model_that_has_room_and_one_that_is_slow() -> None:
     slow = memory(PI_5, chosen("degraded"))
     assert told(slow) == ("degraded", "advice")
     assert slow.evidence.endswith("7.2 tok/s")
+
+
+def test_why_keys_and_values_are_kept_so_is_evidence() -> None:
+    why = "kv q8_0: with f16 it would need 7.0 GiB"
+    (verdict,) = chosen("ok").verdicts
+    narrow = replace(verdict.candidate, cache=CacheType(kind="q8_0", why=why))
+    choice = replace(chosen("ok"), verdicts=(replace(verdict, candidate=narrow),))
+    assert memory(PI_5, choice).evidence.startswith(f"v needs 3.0 GiB; {why}; 6.0 GiB to be had")
+    named = memory(PI_5, CHOICE, Configured("mine.gguf", 6 * GIB, cache=why))
+    assert named.evidence.startswith(f"mine.gguf needs 6.0 GiB; {why}; 6.0 GiB to be had")
 
 
 def test_no_room_for_any_model_is_an_error() -> None:

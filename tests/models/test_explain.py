@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edged.models.cachetype import CacheType
 from edged.models.choose import choose
 from edged.models.explain import MAX_REASON, rows, selection, sentences
 from edged.models.fit import GIB, Budget
@@ -43,6 +44,16 @@ def test_a_choice_in_words() -> None:
         ),
         "No file that could serve is on this disk.",
     ]
+
+
+def test_how_keys_and_values_are_kept() -> None:
+    one = family(variant("a", quality=quality(94.18)))
+    why = "kv f16: 12.6 tok/s at 2,048 tokens beside 13.0 with q8_0"
+    known = candidate(one, measurements=(measurement(9.0),), cache=CacheType(why=why))
+    choice = choose([known], TERMS)
+    assert sentences(choice)[1] == f"{why}."
+    (told,) = selection(choice)["candidates"]
+    assert (told["kv_type"], told["kv"]) == ("f16", why)
 
 
 def test_how_far_the_promise_goes() -> None:

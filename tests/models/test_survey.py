@@ -79,7 +79,10 @@ def test_a_calibrated_board_predicts_files_here_and_headers_from_afar(folder: Pa
     )
     setup = setup_of(Config().engine, 2048, FACTS)
     expected = predict(header, calibration, setup)
-    assert found.seen["a"].prediction == found.seen["b"].prediction == expected
+    for name in ("a", "b"):
+        verdict = found.choice.verdict(name)
+        assert verdict is not None
+        assert verdict.candidate.prediction == expected
     assert (found.seen["a"].on_disk, found.seen["b"].on_disk) == (True, False)
     assert "c" not in found.seen
 

@@ -189,8 +189,8 @@ def test_only_loads_that_fit_are_tried() -> None:
 @pytest.mark.parametrize(
     ("repack", "kv_type", "settings"),
     [
-        ("both", None, [(False, "f16"), (True, "f16")]),
-        ("on", None, [(True, "f16")]),
+        ("both", None, [(False, "q8_0"), (True, "q8_0"), (False, "f16"), (True, "f16")]),
+        ("on", "f16", [(True, "f16")]),
         ("off", "q8_0", [(False, "q8_0")]),
         ("both", "both", [(False, "q8_0"), (True, "q8_0"), (False, "f16"), (True, "f16")]),
     ],
@@ -200,6 +200,14 @@ def test_what_is_configured_is_loaded_last(
 ) -> None:
     args = Namespace(repack=repack, kv_type=kv_type)
     assert list(benchjob._settings(args, Config())) == settings
+
+
+def test_f16_alone_is_measured_if_it_has_room_unless_others_were_asked_for() -> None:
+    wide, small = Setting(repack=True), Setting(repack=True, kv_type="q8_0")
+    auto = Namespace(kv_type=None)
+    assert benchjob._first((small, wide), auto) == (wide,)
+    assert benchjob._first((small,), auto) == (small,)
+    assert benchjob._first((small, wide), Namespace(kv_type="both")) == (small, wide)
 
 
 def test_the_context_holds_the_deepest_depth() -> None:

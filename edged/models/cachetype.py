@@ -1,0 +1,116 @@
+"""How keys and values of a context are stored: as the owner says, else by need, else by speed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from edged.models.figures import KvType  # noqa: TC001 - msgspec resolves it
+from edged.models.fit import GIB
+from edged.models.settings import contest, gains
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from edged.models.figures import Measurement
+    from edged.models.metadata import Geometry
+    from edged.models.settings import Contest
+
+BLOCK = 32  # numbers of one scale of q8_0; llama.cpp takes heads of whole blocks alone
+UNTIMED = "kv f16, as long as q8_0 was not timed beside it"
+STAYS = "kv q8_0: there was no room for f16 since the start"
+
+
+class Open(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owner and the board leave open.
+
+    Attributes:
+        kinds: Types that may be taken; f16, which changes no numbers, first.
+        have: Bytes of memory that may be used.
+        narrow: Ids of variants that had no room with f16 since the start. Memory comes and goes,
+            and each change of type costs a load and the reading of what was cached.
+    """
+
+    kinds: tuple[KvType, ...] = ("f16",)
+    have: int = 0
+    narrow: Collection[str] = ()
+
+
+class CacheType(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one variant.
+
+    Attributes:
+        kind: To load it with.
+        kinds: That have room, and may be timed.
+        needed: There is room with no other.
+        why: In words with the numbers; empty where nothing was to be decided.
+    """
+
+    kind: KvType = "f16"
+    kinds: tuple[KvType, ...] = ("f16",)
+    needed: bool = False
+    why: str = ""
+
+
+def kinds(wanted: Literal["auto", "f16", "q8_0"], flash_attention: str) -> tuple[KvType, ...]:
+    """Types that a configuration leaves open.
+
+    Args:
+        wanted: As configured.
+        flash_attention: As configured; q8_0 values need it.
+    """
+    if wanted != "auto":
+        return (wanted,)
+    return ("f16",) if flash_attention == "off" else ("f16", "q8_0")
+
+
+def of_geometry(kinds: tuple[KvType, ...], geometry: Geometry) -> tuple[KvType, ...]:
+    """Those of them between which there is a choice for a model.
+
+    Args:
+        kinds: See `kinds`.
+        geometry: A model without attention keeps no keys and values.
+    """
+    whole = not (geometry.key_length % BLOCK or geometry.value_length % BLOCK)
+    return kinds if any(geometry.head_counts_kv) and whole else kinds[:1]
+
+
+def settle(
+    name: str, left: Open, need: Callable[[KvType], int], known: Sequence[Measurement] = ()
+) -> CacheType:
+    """The type for a variant.
+
+    Args:
+        name: Its id.
+        left: What is open for it.
+        need: Bytes of memory that it takes with a type.
+        known: Measurements of it on this board with this engine.
+    """
+    if len(left.kinds) == 1:
+        return CacheType(kind=left.kinds[0], kinds=left.kinds)
+    plain = need("f16")
+    if plain > left.have or name in left.narrow:
+        return _narrow(plain, need("q8_0"), left.have)
+    found = contest(known)
+    kind: KvType = "q8_0" if gains(found) else "f16"
+    return CacheType(kind=kind, kinds=left.kinds, why=_compared(kind, found) if known else "")
+
+
+def _narrow(plain: int, small: int, have: int) -> CacheType:
+    """With q8_0, whatever is faster; what has no room so either needs that at least."""
+    fits = small <= have
+    short = f"kv q8_0: with f16 it would need {plain / GIB:.1f} GiB" if plain > have else STAYS
+    return CacheType(kind="q8_0", kinds=("q8_0",), needed=fits, why=short if fits else "")
+
+
+def _compared(kind: KvType, found: Contest | None) -> str:
+    """What was measured of both, the one that is taken first."""
+    if found is None:
+        return UNTIMED
+    mine, others = found.plain, found.small
+    other = "q8_0"
+    if kind == "q8_0":
+        mine, others, other = others, mine, "f16"
+    at = f"at {found.depth:,} tokens"
+    return f"kv {kind}: {mine:.1f} tok/s {at} beside {others:.1f} with {other}"

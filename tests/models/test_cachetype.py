@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from msgspec.structs import replace
+
+from edged.models.cachetype import STAYS, UNTIMED, CacheType, Open, kinds, of_geometry, settle
+from edged.models.fit import GIB
+from tests.models.test_headerfacts import Q8_0, header
+from tests.models.values import depths, measurement
+
+if TYPE_CHECKING:
+    from edged.models.figures import KvType, Measurement
+
+BOTH: tuple[KvType, ...] = ("f16", "q8_0")
+LEFT = Open(kinds=BOTH, have=8 * GIB)
+NEEDS = {"f16": 7 * GIB, "q8_0": 6 * GIB}
+
+
+def timed(kind: KvType, deep: float) -> Measurement:
+    return measurement(14.0, kv_type=kind, depths=depths((0, 14.0), (2048, deep)))
+
+
+def settled(left: Open = LEFT, *known: Measurement, name: str = "v") -> CacheType:
+    return settle(name, left, NEEDS.__getitem__, known)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "flash_attention", "open_kinds"),
+    [
+        ("auto", "auto", BOTH),
+        ("auto", "on", BOTH),
+        ("auto", "off", ("f16",)),
+        ("f16", "auto", ("f16",)),
+        ("q8_0", "auto", ("q8_0",)),
+    ],
+)
+def test_what_an_owner_leaves_open(
+    wanted: Literal["auto", "f16", "q8_0"], flash_attention: str, open_kinds: tuple[KvType, ...]
+) -> None:
+    assert kinds(wanted, flash_attention) == open_kinds
+
+
+def test_a_model_without_whole_blocks_or_without_attention_has_no_choice() -> None:
+    geometry = header((Q8_0, 4))[0].geometry
+    whole = replace(geometry, head_counts_kv=(2, 0), key_length=64, value_length=128)
+    assert of_geometry(BOTH, whole) == BOTH
+    assert of_geometry(BOTH, replace(whole, key_length=80)) == ("f16",)
+    assert of_geometry(BOTH, replace(whole, value_length=80)) == ("f16",)
+    assert of_geometry(BOTH, replace(whole, head_counts_kv=(0, 0))) == ("f16",)
+    assert of_geometry(("q8_0",), replace(whole, key_length=80)) == ("q8_0",), "the owner's word"
+
+
+def test_what_an_owner_decided_is_taken_whatever_is_known() -> None:
+    for kind in BOTH:
+        left = replace(LEFT, kinds=(kind,), have=0)
+        assert settled(left, timed("f16", 9.0), timed("q8_0", 13.0)) == CacheType(
+            kind=kind, kinds=(kind,)
+        )
+
+
+def test_f16_is_taken_until_q8_0_was_faster() -> None:
+    assert settled() == CacheType(kinds=BOTH)
+    assert settled(LEFT, timed("f16", 12.1)) == CacheType(kinds=BOTH, why=UNTIMED)
+    assert settled(LEFT, timed("q8_0", 13.0)) == CacheType(kinds=BOTH, why=UNTIMED)
+    faster = settled(LEFT, timed("f16", 12.1), timed("q8_0", 13.0))
+    assert (faster.kind, faster.kinds, faster.needed) == ("q8_0", BOTH, False)
+    assert faster.why == "kv q8_0: 13.0 tok/s at 2,048 tokens beside 12.1 with f16"
+    even = settled(LEFT, timed("f16", 12.6), timed("q8_0", 13.0))
+    assert even.kind == "f16", "a second measurement differs by as much"
+    assert even.why == "kv f16: 12.6 tok/s at 2,048 tokens beside 13.0 with q8_0"
+
+
+def test_q8_0_is_taken_where_f16_has_no_room() -> None:
+    short = replace(LEFT, have=7 * GIB - 1)
+    for known in ((), (timed("f16", 13.0), timed("q8_0", 9.0))):
+        assert settled(short, *known) == CacheType(
+            kind="q8_0",
+            kinds=("q8_0",),
+            needed=True,
+            why="kv q8_0: with f16 it would need 7.0 GiB",
+        )
+    assert settled(replace(LEFT, have=7 * GIB)).kind == "f16"
+    # What has no room at all needs as much as the smaller one, and nothing is decided.
+    assert settled(replace(LEFT, have=6 * GIB - 1)) == CacheType(kind="q8_0", kinds=("q8_0",))
+
+
+def test_memory_that_comes_back_changes_no_type() -> None:
+    left = replace(LEFT, narrow={"v"})
+    assert settled(left) == CacheType(kind="q8_0", kinds=("q8_0",), needed=True, why=STAYS)
+    assert settled(left, name="w").kind == "f16"
