@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from edged.daemon.selection import IDLE_S
 from edged.models import family
 from edged.models.catalogtext import FamilyText
 from edged.models.device import Roots, probe
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.process
 
 PATIENCE_S = 60.0
+BUTLER = {"name": "butler", "system": "You are the butler of this house. Answer shortly."}
 
 
 def chooses(folder: Path, **model: Any) -> dict[str, Any]:
@@ -170,7 +172,7 @@ def test_a_file_is_timed_with_both_types_of_cache_and_keeps_the_better(tmp_path:
     with (
         Broker() as broker,
         TestClient(broker.port) as client,
-        DaemonProcess(broker.port, config=chooses(tmp_path)) as daemon,
+        DaemonProcess(broker.port, config=chooses(tmp_path) | {"personas": [BUTLER]}) as daemon,
     ):
         node = daemon.node
         client.subscribe(f"edged/{node}/#")
@@ -183,9 +185,23 @@ def test_a_file_is_timed_with_both_types_of_cache_and_keeps_the_better(tmp_path:
         kind = candidate(told, "mine")["kv_type"]
         assert kept(told).startswith(f"kv {kind}: ")
         assert told["sentence"].endswith(kept(told))
-        client.send(node, "Is the light on?", id="q")
+        client.send(node, "Is the light on?", id="q", persona="butler")
         reply = client.wait(lambda record: record.topic.endswith("/reply/q"), PATIENCE_S)
         assert (reply.json()["status"], reply.json()["variant"]) == ("ok", "mine")
+        # It settles: nothing is loaded or timed once more, and no persona is read a second time.
+        rests(lambda: (load_measured(daemon.state), daemon.stderr().count("engine ready")))
+        assert daemon.stderr().count("engine ready variant=mine") <= 3
+        assert daemon.stderr().count("persona=butler tokens=20 source=read") <= 2
+
+
+def rests(look: Callable[[], object]) -> None:
+    """Wait until it is the same for longer than between a load and its timing."""
+    deadline, since, before = time.monotonic() + PATIENCE_S, time.monotonic(), look()
+    while time.monotonic() - since < 2 * IDLE_S:
+        assert time.monotonic() < deadline, before
+        time.sleep(0.2)
+        if (now := look()) != before:
+            since, before = time.monotonic(), now
 
 
 def test_where_f16_has_no_room_q8_0_is_taken_at_once_and_told(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from edged.models.figures import Depth, KvType, Measurement
 
 Repack = Literal["auto", "on", "off"]
-# Of q8_0's speed: two loads are timed minutes apart and differ by 2 to 3 % where nothing changed,
-# and f16 changes no numbers, so that ties are its own.
+# Of q8_0's speed: f16 changes no numbers, so that ties are its own. A quiet board repeats a rate
+# within 1 % (7.99 +- 0.03 was published), but two loads are timed minutes apart, and a machine that
+# others share was seen to differ by far more: there chance decides between them.
 SURE = 0.95
 
 
