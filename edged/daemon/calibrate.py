@@ -46,7 +46,7 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     tell: Callable[[int, int, str], None],
     settings: Settings | None = None,
 ) -> Calibration:
-    """Time made-up models, each once, with the numbers of threads that may be worth it.
+    """Time made-up models, in rounds, with the numbers of threads that may be worth it.
 
     Args:
         facts: Of the board.
@@ -64,8 +64,9 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     began = clock.monotonic()
     timings: list[Timing] = []
     path = _scratch(folder)
-    for done, trial in enumerate(planned):
-        tell(done, len(planned), trial.name)
+    loaded = trials.rounds(planned)
+    for done, trial in enumerate(loaded):
+        tell(done, len(loaded), trial.name)
         try:
             source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
             await asyncio.to_thread(write_scratch, path, file(trial.shape, source))
@@ -149,7 +150,7 @@ async def _timing(
     child: TimedChild, trial: Trial, threads: int, depth: int, *, read: bool
 ) -> Timing:
     decoded = await child.measure(
-        depth=depth, tg=trials.DECODED, repeat=trials.REPEAT, threads=threads, threads_batch=threads
+        depth=depth, tg=trial.decoded, repeat=trials.REPEAT, threads=threads, threads_batch=threads
     )
     prefill: tuple[float, ...] = ()
     if read and trial.read:
@@ -167,6 +168,6 @@ async def _timing(
         repack=trial.repack,
         threads=threads,
         depth=depth,
-        decode=tuple(ms / 1e3 / trials.DECODED for ms in decoded.tg_ms),
+        decode=tuple(ms / 1e3 / trial.decoded for ms in decoded.tg_ms),
         prefill=prefill,
     )

@@ -34,6 +34,7 @@ class Part(NamedTuple):
         use: Of them.
         repacked: Whether they are rearranged.
         nbytes: That one token passes.
+        numbers: That they are fed and give.
         last: Only the last token of a prompt does.
     """
 
@@ -41,6 +42,7 @@ class Part(NamedTuple):
     use: Use
     repacked: bool
     nbytes: float
+    numbers: int
     last: bool = False
 
 
@@ -80,21 +82,29 @@ def predict(header: Header, calibration: Calibration, setup: Setup) -> Predictio
 
 
 def parts(header: Header, setup: Setup) -> Iterator[Part]:
-    """What a token passes of each tensor: of experts the used ones, of the embedding one row."""
+    """What a token passes of each tensor: of experts the used ones, of the embedding one row.
+
+    Of a prompt only the last token passes the output and the last block's feed-forward: llama.cpp
+    computes no row there that nobody asks for.
+    """
     model = header.geometry
     share = model.expert_used_count / model.expert_count if model.expert_count else 1.0
     named = {tensor.name for tensor in header.tensors}
+    end = (OUTPUT, f"blk.{model.block_count - 1}.ffn_")
     for tensor in header.tensors:
         repacked = setup.repack and is_repacked(tensor, setup.features)
+        numbers = sum(tensor.dims[:2])
+        last = tensor.name.startswith(end)
         if tensor.name == EMBEDDING:
             if OUTPUT not in named:  # the embedding is the output too, in a copy of its own
                 again = setup.repack and repackable(tensor.type, tensor.dims[1], setup.features)
-                yield Part(tensor.type, "dense", again, tensor.nbytes, last=True)
+                yield Part(tensor.type, "dense", again, tensor.nbytes, 0, last=True)
         elif "_exps" in tensor.name:
-            yield Part(tensor.type, "experts", repacked, tensor.nbytes * share)
+            passed, used = tensor.nbytes * share, numbers * model.expert_used_count
+            yield Part(tensor.type, "experts", repacked, passed, used, last)
         elif len(tensor.dims) > 1:
-            last = tensor.name == OUTPUT
-            yield Part(tensor.type, "dense", repacked, tensor.nbytes, last)
+            inner = 0 if tensor.name == OUTPUT or "_inp." in tensor.name else numbers
+            yield Part(tensor.type, "dense", repacked, tensor.nbytes, inner, last)
 
 
 def attended(header: Header) -> int:
@@ -110,15 +120,23 @@ def attended(header: Header) -> int:
 
 def _cost(header: Header, calibration: Calibration, passed: list[Part], threads: int) -> Cost:
     base = base_of(calibration, threads)
-    blocks = header.geometry.block_count
-    experts = sum(tensor.name.endswith("ffn_down_exps.weight") for tensor in header.tensors)
-    decode = base.token.decode + blocks * base.block.decode + experts * base.experts.decode
-    prefill = base.token.prefill + blocks * base.block.prefill + experts * base.experts.prefill
+    chosen = sum(tensor.name.endswith("ffn_down_exps.weight") for tensor in header.tensors)
+    costs = [
+        (base.token, 1.0, 1.0),
+        (base.block, header.geometry.block_count, header.geometry.block_count),
+        (base.experts, chosen, max(0, chosen - 1)),
+    ]
     for part in passed:
         byte = rate_of(calibration, part.kind, part.use, threads, repacked=part.repacked).byte
-        decode += part.nbytes * byte.decode
-        prefill += part.nbytes * (byte.decode / BATCH if part.last else byte.prefill)
-    return Cost(decode, prefill)
+        number = base.routed if part.use == "experts" else base.number
+        # One token of a batch passes it as if it were decoded.
+        if part.last:
+            byte, number = (Cost(each.decode, each.decode / BATCH) for each in (byte, number))
+        costs += [(byte, part.nbytes, part.nbytes), (number, part.numbers, part.numbers)]
+    return Cost(
+        sum(cost.decode * amount for cost, amount, _ in costs),
+        sum(cost.prefill * amount for cost, _, amount in costs),
+    )
 
 
 def _band(header: Header, calibration: Calibration, passed: list[Part], threads: int) -> float:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from edged.models.amounts import amounts
 from edged.models.calibration import Base, Cost, Rate, Slope
-from edged.models.trials import REFERENCE, ROUTER, dense_bytes, expert_bytes, router_bytes
+from edged.models.leastsquares import fit
+from edged.models.trials import NARROW, ONCE, REFERENCE, ROUTER, SLIM, SLIM_NARROW, THIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from edged.models.made import Shape
+    from edged.models.amounts import Amounts, Phase
     from edged.models.trials import Timing, Trial
 
-Phase = Literal["decode", "prefill"]
-_SMALLEST = 1e-15  # seconds of a byte: no type costs nothing, whatever noise says
+# The weights are by far most of a model that is to tell what they cost; less than so much of its
+# time is noise in the other terms.
+_LEAST_SHARE = 0.1
+_TICK_S = 1e-9  # a time that no clock tells from none
+_COSTS = ("token", "block", "number", "experts", "routed")  # of a Base
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -39,11 +44,12 @@ class Terms(msgspec.Struct, frozen=True):
 def solve(trials: Sequence[Trial], timings: Sequence[Timing]) -> Terms:
     """The terms of the sum, from the times of all trials.
 
-    Prefill is timed with the most threads only and taken to scale with them.
+    Of repetitions the quickest counts, since whoever else computes only adds. Prefill is timed with
+    the most threads only and taken to scale with them.
 
     Args:
         trials: As planned.
-        timings: Of them, each with every number of threads.
+        timings: Of them, each with every number of threads, as often as there were.
 
     Raises:
         KeyError: A trial that others rest on was not timed.
@@ -57,87 +63,78 @@ def solve(trials: Sequence[Trial], timings: Sequence[Timing]) -> Terms:
         more = counts[-1] / threads
         done = _Solver(trials, timings, threads, "decode")
         base = zip(done.base, read.base, strict=True)
-        token, block, experts = (Cost(decode, prefill * more) for decode, prefill in base)
-        bases.append(Base(threads=threads, token=token, block=block, experts=experts))
+        costs = (Cost(decode, prefill * more) for decode, prefill in base)
+        bases.append(Base(threads=threads, **dict(zip(_COSTS, costs, strict=True))))
         rates += _rates(trials, threads, done, read, more)
         slopes += _slopes(trials, threads, done, read, more)
     return Terms(tuple(rates), tuple(bases), tuple(slopes), _spread(timings))
 
 
-class _Constants(NamedTuple):
-    """Seconds of a token: once, of each block, of each block's experts."""
-
-    token: float
-    block: float
-    experts: float
-
-
 class _Solver:
-    """The terms of one phase with one number of threads."""
+    """The terms of one phase with one number of threads.
+
+    Attributes:
+        base: Seconds in the order of `Base`: token, block, number, experts, routed.
+    """
 
     def __init__(
         self, trials: Sequence[Trial], timings: Sequence[Timing], threads: int, phase: Phase
     ) -> None:
-        self._times: dict[tuple[str, bool, int], float] = {
-            (timing.trial, timing.repack, timing.depth): median(getattr(timing, phase))
-            for timing in timings
-            if timing.threads == threads and getattr(timing, phase)
-        }
-        self._shapes = {trial.name: trial.shape for trial in trials}
-        token, block, self._reference = self._dense()
-        without = _Constants(token, block, 0.0)
-        self._router = self._of_dense(f"dense {ROUTER}", without, repack=False)
-        self.base = _Constants(token, block, self._experts(without))
+        self._times: dict[tuple[str, bool, int], float] = {}
+        for timing in timings:
+            seen = getattr(timing, phase)
+            if timing.threads == threads and seen:
+                key = (timing.trial, timing.repack, timing.depth)
+                self._times[key] = max(_TICK_S, min(*seen, self._times.get(key, seen[0])))
+        self._amounts = {trial.name: amounts(trial.shape, phase) for trial in trials}
+        *plain, self._reference = self._plain()
+        self.base = (*plain, 0.0, 0.0)
+        self._router = self._byte(f"dense {ROUTER}", repack=False)
+        experts, routed, _ = self._experts()
+        self.base = (*plain, experts, routed)
 
     def byte(self, trial: Trial) -> float:
         """Seconds of a byte of the type that a trial is about."""
-        if not trial.shape.experts:
-            return self._of_dense(trial.name, self.base, repack=trial.repack)
-        rest = self._times[trial.name, trial.repack, 0] - self._without_experts(trial.shape)
-        return max(_SMALLEST, rest / expert_bytes(trial.shape))
+        return self._byte(trial.name, repack=trial.repack)
 
     def deeper(self, trial: Trial) -> float:
         """Seconds that a token takes longer at the trial's depth."""
         deep, empty = (self._times[trial.name, trial.repack, at] for at in (trial.depth, 0))
         return max(0.0, deep - empty)
 
-    def _dense(self) -> tuple[float, float, float]:
-        """Once, of a block, of a byte of the reference type: three equations."""
-        names = ("once", "thin", f"dense {REFERENCE}")
+    def _plain(self) -> tuple[float, ...]:
+        """Once, of a block, of a number, of a byte of the reference type."""
+        names = (ONCE, THIN, NARROW, f"dense {REFERENCE}")
+        found = [self._amounts[name] for name in names]
+        rows = [(1.0, each.blocks, each.numbers, each.dense + each.output) for each in found]
+        return fit(rows, [self._times[name, False, 0] for name in names])
+
+    def _experts(self) -> tuple[float, ...]:
+        """Of a block's experts, of a number of theirs, of a byte of the reference type."""
+        names = (SLIM, SLIM_NARROW, f"experts {REFERENCE}")
+        found = [self._amounts[name] for name in names]
+        rows = [(each.chosen, each.routed, each.experts) for each in found]
         times = [self._times[name, False, 0] for name in names]
-        blocks = [self._shapes[name].layers for name in names]
-        sizes = [dense_bytes(self._shapes[name]) for name in names]
-        # The first one is taken off the others, which leaves two unknowns.
-        (b1, s1, t1), (b2, s2, t2) = (
-            (blocks[row] - blocks[0], sizes[row] - sizes[0], times[row] - times[0])
-            for row in (1, 2)
-        )
-        byte = max(_SMALLEST, (b1 * t2 - b2 * t1) / (b1 * s2 - b2 * s1))
-        block = max(0.0, (t1 - byte * s1) / b1)
-        return max(0.0, times[0] - block * blocks[0] - byte * sizes[0]), block, byte
+        # What is no more than the rest of the model is expected to take says nothing.
+        rests = [
+            max(time * _LEAST_SHARE, time - self._passed(each))
+            for time, each in zip(times, found, strict=True)
+        ]
+        return fit(rows, rests)
 
-    def _of_dense(self, name: str, base: _Constants, *, repack: bool) -> float:
-        shape = self._shapes[name]
-        rest = self._times[name, repack, 0] - base.token - shape.layers * base.block
-        return max(_SMALLEST, rest / dense_bytes(shape))
+    def _byte(self, name: str, *, repack: bool) -> float:
+        found, time = self._amounts[name], self._times[name, repack, 0]
+        known = found._replace(dense=0) if not found.experts else found
+        own = found.experts or found.dense
+        return max(time * _LEAST_SHARE, time - self._passed(known)) / own
 
-    def _experts(self, base: _Constants) -> float:
-        """What choosing and joining experts costs in a block, by a wide and a slim model."""
-        names = (f"experts {REFERENCE}", "slim")
-        (wide, more), (slim, fewer) = (
-            (self._times[name, False, 0], expert_bytes(self._shapes[name])) for name in names
-        )
-        byte = max(_SMALLEST, (wide - slim) / (more - fewer))
-        shape = self._shapes[names[0]]
-        rest = wide - self._passed(shape, base) - byte * more
-        return max(0.0, rest / shape.layers)
-
-    def _without_experts(self, shape: Shape) -> float:
-        return self._passed(shape, self.base) + shape.layers * self.base.experts
-
-    def _passed(self, shape: Shape, base: _Constants) -> float:
-        weights = dense_bytes(shape) * self._reference + router_bytes(shape) * self._router
-        return base.token + shape.layers * base.block + weights
+    def _passed(self, found: Amounts) -> float:
+        """All but the experts' weights."""
+        token, block, number, experts, routed = self.base
+        plain = token + block * found.blocks + number * found.numbers
+        weights = (found.dense + found.output) * self._reference
+        chosen = experts * found.chosen + routed * found.routed
+        return plain + weights + chosen + (found.router and found.router * self._router)
 
 
 def _rates(

@@ -1,7 +1,8 @@
 """Which made-up models calibrate a board.
 
-A token's time is taken as a sum: once, of each block, of each block's experts, of each byte of
-weights by its type. A few models that differ in one term each tell the terms apart.
+A token's time is taken as a sum: once, of each block and each block's experts, of each number that
+matrices are fed and give, of each byte of weights by its type. A few models that differ in one term
+each tell the terms apart.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from edged.models.amounts import amounts
 from edged.models.blocks import nbytes
-from edged.models.made import Shape, parts
+from edged.models.made import Shape
 from edged.models.repacking import repackable
 
 if TYPE_CHECKING:
@@ -26,16 +28,26 @@ ROUTER = "f32"  # of what chooses the experts
 DENSE_CACHES, EXPERT_CACHES = 3, 8
 DENSE_LEAST, DENSE_MOST = 48 << 20, 128 << 20  # bytes of weights
 EXPERT_LEAST, EXPERT_MOST = 64 << 20, 256 << 20
-DENSE_FF, EXPERT_FF = 6144, 768  # as in models of 1.7 and of 30 billion weights
-EXPERTS, USED, SLIM_FF = 128, 8, 256
+DENSE_HEADS, DENSE_FF = 16, 2048  # so that a block of any type is a small part of the whole
+EXPERT_FF = 768  # as in a model of 30 billion weights
+EXPERTS, USED = 128, 8
+# Of a prompt only the last token passes the last block's experts.
+EXPERT_BLOCKS = 2
 FEW_HEADS, FEW_KV_HEADS = 8, 2  # beside experts, so that attention does not hide them
 FEWEST_EXPERTS = 16
-THIN_HEADS, THIN_FF, THIN_BLOCKS = 4, 256, 32
-DECODED = 16  # tokens of one repetition
-DENSE_READ = 96  # prompt tokens: a matrix product gains nothing beyond
+# Models of next to no weights, wide and narrow: blocks, and what a number costs that passes them.
+ONCE, THIN, NARROW, SLIM, SLIM_NARROW = "once", "thin", "narrow", "slim", "slim-narrow"
+THIN_HEADS, THIN_FF, THIN_BLOCKS, SLIM_BLOCKS = 4, 256, 24, 6
+NARROW_WIDTH = 512
+PASSED = 512 << 20  # bytes of weights that one repetition passes, about: some 20 to 50 ms
+FEWEST_DECODED, MOST_DECODED = 4, 32  # tokens of one repetition
+DENSE_READ = 64  # prompt tokens: a matrix product gains nothing beyond
 ROWS = 32  # prompt tokens for each expert, as in a batch of 512 with 8 of 128 experts
-REPEAT = 3
-READ_REPEAT = 2
+# Neighbours of this machine and of a virtual one slow it for seconds on end, so that repetitions
+# in a row say little: everything is timed in so many rounds, and the quickest counts.
+ROUNDS = 2
+REPEAT = 2  # of a round
+READ_REPEAT = 2  # of the first round: prefill computes, and is little disturbed
 DEPTH = 512  # tokens of context at which attention is timed
 SLOPE_BLOCKS, SLOPE_WIDTH, SLOPE_HEADS, SLOPE_KV = 4, 512, 32, 4
 KV_TYPES: tuple[Literal["f16", "q8_0"], ...] = ("f16", "q8_0")
@@ -59,6 +71,13 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     read: int = DENSE_READ
     depth: int = 0
     kv_type: Literal["f16", "q8_0"] = "f16"
+
+    @property
+    def decoded(self) -> int:
+        """Tokens of one repetition."""
+        found = amounts(self.shape, "decode")
+        passed = found.dense + found.experts
+        return max(FEWEST_DECODED, min(MOST_DECODED, PASSED // passed))
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,18 +109,28 @@ def plan(features: Collection[str], cache_bytes: int, kinds: Sequence[str] = KIN
         kinds: Types to try; the reference type and the router's are tried besides.
     """
     thin = Shape(layers=THIN_BLOCKS, kind=REFERENCE, ff=THIN_FF, heads=THIN_HEADS, kv_heads=1)
-    slim = msgspec.structs.replace(_experts(REFERENCE, cache_bytes), ff=SLIM_FF)
+    slim = msgspec.structs.replace(
+        thin, layers=SLIM_BLOCKS, experts=FEWEST_EXPERTS, used=USED, expert_kind=REFERENCE
+    )
     trials = [
-        Trial(name="once", shape=msgspec.structs.replace(thin, layers=1)),
-        Trial(name="thin", shape=thin),
+        Trial(name=ONCE, shape=msgspec.structs.replace(thin, layers=1)),
+        Trial(name=THIN, shape=thin),
+        Trial(name=NARROW, shape=msgspec.structs.replace(thin, width=NARROW_WIDTH)),
         Trial(name=f"dense {ROUTER}", shape=_dense(ROUTER, cache_bytes)),
-        Trial(name="slim", shape=slim, read=_read(slim)),
+        Trial(name=SLIM, shape=slim),
+        Trial(name=SLIM_NARROW, shape=msgspec.structs.replace(slim, width=NARROW_WIDTH)),
     ]
     for kind in dict.fromkeys((REFERENCE, *kinds)):
         for repack in (False, True):
             if not repack or repackable(kind, EXPERT_FF, features):
                 trials += _both(kind, cache_bytes, repack=repack)
     return [*trials, *_slopes()]
+
+
+def rounds(planned: Sequence[Trial]) -> list[Trial]:
+    """All that is loaded, in its order: prefill is timed in the first round alone."""
+    again = [msgspec.structs.replace(trial, read=0) for trial in planned]
+    return [*planned, *(trial for _ in range(ROUNDS - 1) for trial in again)]
 
 
 def _both(kind: str, cache_bytes: int, *, repack: bool) -> Iterator[Trial]:
@@ -130,14 +159,15 @@ def _read(shape: Shape) -> int:
 
 def _dense(kind: str, cache_bytes: int) -> Shape:
     size = min(DENSE_MOST, max(DENSE_LEAST, DENSE_CACHES * cache_bytes))
-    shape = Shape(layers=1, kind=kind, ff=DENSE_FF)
-    return msgspec.structs.replace(shape, layers=max(1, size // dense_bytes(shape)))
+    shape = Shape(layers=1, kind=kind, ff=DENSE_FF, heads=DENSE_HEADS)
+    layers = max(1, size // amounts(shape, "decode").dense)
+    return msgspec.structs.replace(shape, layers=layers)
 
 
 def _experts(kind: str, cache_bytes: int) -> Shape:
     size = min(EXPERT_MOST, max(EXPERT_LEAST, EXPERT_CACHES * cache_bytes))
     shape = Shape(
-        layers=1,
+        layers=EXPERT_BLOCKS,
         kind=REFERENCE,
         ff=EXPERT_FF,
         heads=FEW_HEADS,
@@ -145,30 +175,6 @@ def _experts(kind: str, cache_bytes: int) -> Shape:
         used=USED,
         expert_kind=kind,
     )
-    one = 3 * nbytes(kind, EXPERT_FF * shape.width)
+    one = 3 * nbytes(kind, EXPERT_FF * shape.width) * shape.layers
     count = min(EXPERTS, max(FEWEST_EXPERTS, size // one)) // USED * USED
     return msgspec.structs.replace(shape, experts=count)
-
-
-def dense_bytes(shape: Shape) -> int:
-    """Bytes of matrices that every token passes, of all blocks, without the router."""
-    return sum(
-        part.nbytes
-        for part in parts(shape)
-        if part.name.startswith("blk.") and not part.ones and not _is_experts(part.name)
-    )
-
-
-def router_bytes(shape: Shape) -> int:
-    """Bytes of what chooses the experts, of all blocks."""
-    return sum(part.nbytes for part in parts(shape) if "_inp" in part.name)
-
-
-def _is_experts(name: str) -> bool:
-    return "_exps" in name or "_inp" in name
-
-
-def expert_bytes(shape: Shape) -> int:
-    """Bytes of the experts that one token passes, of all blocks."""
-    size = sum(part.nbytes for part in parts(shape) if "_exps" in part.name)
-    return size * shape.used // shape.experts if shape.experts else 0

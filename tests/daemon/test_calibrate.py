@@ -19,7 +19,7 @@ from edged.engine.supervisor import Settings
 from edged.errors import EngineError, StorageError
 from edged.models.facts import DeviceFacts
 from edged.models.fit import MAX_THREADS
-from edged.models.trials import Trial, plan
+from edged.models.trials import ROUNDS, Trial, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def small() -> list[Trial]:
                 trial.shape,
                 **sizes,
                 layers=min(3, trial.shape.layers),
-                ff=256 if trial.name in {"slim", "thin", "once"} else 1024,
+                ff=1024 if " " in trial.name else 256,
                 experts=min(16, trial.shape.experts),
             ),
             read=min(32, trial.read),
@@ -63,8 +63,8 @@ def test_a_real_child_times_each_model_and_leaves_no_file(tmp_path: Path) -> Non
             tell=lambda *step: told.append(step),
         )
     )
-    assert [name for _, _, name in told] == [trial.name for trial in planned]
-    assert [done for done, _, _ in told] == list(range(len(planned)))
+    assert [name for _, _, name in told] == [trial.name for trial in planned] * ROUNDS
+    assert [done for done, _, _ in told] == list(range(ROUNDS * len(planned)))
     assert list((tmp_path / "new").iterdir()) == []
     assert found.board == "board"
     assert {(rate.kind, rate.use) for rate in found.rates} == {

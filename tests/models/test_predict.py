@@ -14,7 +14,7 @@ from tests.models.test_need import DENSE, EXPERTS, with_geometry
 
 ZERO = Cost(0.0, 0.0)
 GB_S = Cost(1e-9, 1e-10)
-NOTHING = Base(threads=1, token=ZERO, block=ZERO, experts=ZERO)
+NOTHING = Base(threads=1, token=ZERO, block=ZERO, number=ZERO, experts=ZERO, routed=ZERO)
 
 
 def known(*, kinds: tuple[str, ...] = ("q4_K", "q5_K", "f32"), **changes: Any) -> Calibration:
@@ -73,7 +73,8 @@ def test_an_embedding_that_serves_as_output_is_passed() -> None:
 
 
 def test_each_block_and_its_experts_cost_something_besides() -> None:
-    base = Base(threads=1, token=Cost(1.0, 0), block=Cost(0.1, 0), experts=Cost(0.01, 0))
+    changes = {"token": Cost(1.0, 0), "block": Cost(0.1, 0), "experts": Cost(0.01, 0)}
+    base = msgspec.structs.replace(NOTHING, **changes)
     slow = known(bases=(base,))
     assert 1 / predict(DENSE, slow, SETUP).tps == pytest.approx(1.2, rel=0.01)
     assert 1 / predict(EXPERTS, slow, SETUP).tps == pytest.approx(1.22, rel=0.01)

@@ -1,36 +1,29 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edged.models.amounts import Phase, amounts
+from edged.models.calibration import Cost
 from edged.models.solving import solve
-from edged.models.trials import (
-    DEPTH,
-    KINDS,
-    REFERENCE,
-    ROUTER,
-    Timing,
-    Trial,
-    dense_bytes,
-    expert_bytes,
-    plan,
-    router_bytes,
-)
+from edged.models.trials import KINDS, REFERENCE, ROUTER, Timing, Trial, plan
 
 CACHE = 2 << 20  # of a Pi 5
-SECONDS = st.floats(1e-11, 1e-9)
+SECONDS = st.floats(1e-10, 1e-9)
+# token, block, number, experts, routed
+CONSTANTS = {"decode": (1e-4, 5e-6, 5e-9, 2e-5, 3e-9), "prefill": (1e-6, 1e-6, 1e-9, 1e-6, 1e-9)}
 
 
-def cost(trial: Trial, byte: dict[str, float], constants: tuple[float, float, float]) -> float:
+def cost(trial: Trial, byte: dict[str, float], phase: Phase) -> float:
     """A token's time as the sum says."""
-    token, block, experts = constants
-    shape = trial.shape
-    total = token + shape.layers * block + dense_bytes(shape) * byte[shape.kind]
-    if shape.experts:
-        total += shape.layers * experts + router_bytes(shape) * byte[ROUTER]
-        total += expert_bytes(shape) * byte[shape.expert_kind]
-    return total
+    token, block, number, experts, routed = CONSTANTS[phase]
+    shape, found = trial.shape, amounts(trial.shape, phase)
+    total = token + block * found.blocks + number * found.numbers
+    total += found.dense * byte[shape.kind] + found.output * byte[REFERENCE]
+    total += experts * found.chosen + routed * found.routed + found.router * byte[ROUTER]
+    return total + found.experts * byte[shape.expert_kind]
 
 
 def timed(trials: list[Trial], threads: int, byte: dict[str, float], slope: float) -> list[Timing]:
@@ -39,8 +32,8 @@ def timed(trials: list[Trial], threads: int, byte: dict[str, float], slope: floa
         shape = trial.shape
         numbers = shape.layers * shape.heads * 2 * shape.head
         for depth in sorted({0, trial.depth}):
-            decode = cost(trial, byte, (1e-4, 5e-5, 8e-5)) + slope * depth * numbers
-            prefill = cost(trial, byte, (1e-6, 1e-6, 1e-6)) / 10
+            decode = cost(trial, byte, "decode") + slope * depth * numbers
+            prefill = cost(trial, byte, "prefill")
             out.append(
                 Timing(
                     trial=trial.name,
@@ -61,11 +54,14 @@ def test_the_terms_of_a_sum_are_found_again(values: list[float], slope: float) -
     found = solve(trials, timed(trials, 2, byte, slope))
     assert found.spread == 0
     (base,) = found.bases
-    assert base.token.decode == pytest.approx(1e-4, rel=1e-3, abs=1e-7)
-    assert base.block.decode == pytest.approx(5e-5, rel=1e-3, abs=1e-7)
-    assert base.experts.decode == pytest.approx(8e-5, rel=1e-2, abs=1e-6)
+    costs = (base.token, base.block, base.number, base.experts, base.routed)
+    decode, prefill = CONSTANTS["decode"], CONSTANTS["prefill"]
+    assert [each.decode for each in costs] == pytest.approx(decode, rel=1e-3)
+    assert [each.prefill for each in costs] == pytest.approx(prefill, rel=1e-3)
     for rate in found.rates:
-        assert rate.byte.decode == pytest.approx(byte[rate.kind], rel=0.02), rate
+        cost = Cost(byte[rate.kind], byte[rate.kind])
+        assert rate.byte.decode == pytest.approx(cost.decode, rel=1e-3), rate
+        assert rate.byte.prefill == pytest.approx(cost.prefill, rel=1e-3), rate
     assert all(each.number.decode == pytest.approx(slope, rel=1e-2) for each in found.slopes)
 
 
@@ -111,20 +107,17 @@ def test_repetitions_of_no_time_have_no_scatter() -> None:
     assert solve(trials, timings).spread == 0
 
 
-def test_only_what_the_cpu_rearranges_is_tried_twice() -> None:
-    def twice(*features: str) -> set[str]:
-        return {trial.shape.expert_kind for trial in plan(features, CACHE) if trial.repack}
-
-    assert twice() == {REFERENCE} - {REFERENCE}
-    assert {"q4_0", "q4_K"} <= twice("avx2")
-    assert "q6_K" in twice("asimddp")
-    assert all(trial.depth in {0, DEPTH} for trial in plan((), CACHE))
-
-
-def test_a_larger_cache_makes_larger_models() -> None:
-    small, large = (
-        next(trial.shape for trial in plan((), cache) if trial.name == f"experts {REFERENCE}")
-        for cache in (2 << 20, 32 << 20)
-    )
-    assert small.experts < large.experts <= 128
-    assert small.experts % small.used == 0
+def test_of_all_rounds_the_quickest_repetition_counts() -> None:
+    trials = plan((), CACHE)
+    byte = dict.fromkeys((*KINDS, ROUTER), 1e-10)
+    quick = timed(trials, 1, byte, 0)
+    slow = [
+        msgspec.structs.replace(
+            each,
+            decode=tuple(2 * time for time in each.decode),
+            prefill=tuple(3 * time for time in each.prefill),
+        )
+        for each in quick
+    ]
+    assert solve(trials, [*slow, *quick]).rates == solve(trials, quick).rates
+    assert solve(trials, [*quick, *slow]).rates == solve(trials, quick).rates

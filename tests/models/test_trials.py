@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from edged.models.amounts import amounts
+from edged.models.trials import (
+    DENSE_LEAST,
+    DENSE_MOST,
+    DEPTH,
+    EXPERT_MOST,
+    FEWEST_DECODED,
+    FEWEST_EXPERTS,
+    MOST_DECODED,
+    NARROW,
+    ONCE,
+    REFERENCE,
+    ROUNDS,
+    THIN,
+    Trial,
+    plan,
+    rounds,
+)
+
+CACHE = 2 << 20  # of a Pi 5
+
+
+def named(name: str, cache: int = CACHE) -> Trial:
+    return next(trial for trial in plan((), cache) if trial.name == name)
+
+
+def test_only_what_the_cpu_rearranges_is_tried_twice() -> None:
+    def twice(*features: str) -> set[str]:
+        return {trial.shape.expert_kind for trial in plan(features, CACHE) if trial.repack}
+
+    assert twice() == set()
+    assert {"q4_0", "q4_K"} <= twice("avx2")
+    assert "q6_K" in twice("asimddp")
+    assert all(trial.depth in {0, DEPTH} for trial in plan((), CACHE))
+
+
+def test_a_larger_cache_makes_larger_models() -> None:
+    small, large = (named(f"experts {REFERENCE}", cache).shape for cache in (2 << 20, 32 << 20))
+    assert small.experts < large.experts <= 128
+    assert small.experts % small.used == 0
+
+
+def test_no_model_is_larger_than_a_board_has_room_for() -> None:
+    for trial in plan(("avx2", "asimddp"), 1 << 30):
+        size = amounts(trial.shape, "decode")
+        experts = size.experts * trial.shape.experts / max(1, trial.shape.used)
+        # so few experts as are needed to choose among may take more
+        few = trial.shape.experts == FEWEST_EXPERTS
+        assert size.dense <= DENSE_MOST
+        assert few or experts <= EXPERT_MOST
+        assert experts <= 1.2 * EXPERT_MOST
+
+
+def test_in_a_prompt_every_model_passes_the_weights_that_it_is_to_time() -> None:
+    for trial in plan((), CACHE):
+        found = amounts(trial.shape, "prefill")
+        assert found.experts > 0 if trial.name.startswith("experts") else found.dense > 0
+    assert amounts(named("dense f16").shape, "decode").dense >= DENSE_LEAST / 2
+
+
+def test_a_repetition_takes_as_many_tokens_as_make_it_long_enough() -> None:
+    small, large = named(ONCE).decoded, named("dense f16", 1 << 30).decoded
+    assert small == MOST_DECODED
+    assert FEWEST_DECODED <= large < small / 4
+
+
+def test_models_without_weights_are_alike_but_for_their_width() -> None:
+    wide, narrow = named(THIN).shape, named(NARROW).shape
+    assert (wide.layers, wide.ff) == (narrow.layers, narrow.ff)
+    assert wide.width > narrow.width
+
+
+def test_each_is_loaded_in_every_round_and_reads_in_the_first() -> None:
+    planned = plan((), CACHE)
+    loaded = rounds(planned)
+    assert loaded[: len(planned)] == planned
+    later = loaded[len(planned) :]
+    assert [trial.name for trial in later] == [trial.name for trial in planned] * (ROUNDS - 1)
+    assert {trial.read for trial in later} == {0}
