@@ -68,6 +68,7 @@ def explained(args: argparse.Namespace) -> Survey:
         StorageError: A file cannot be read.
     """
     from edged.cli import load_config  # noqa: PLC0415 - see run
+    from edged.doctor.engines import held_by_engines  # noqa: PLC0415
     from edged.engine.build import build_id  # noqa: PLC0415
     from edged.errors import ConfigError  # noqa: PLC0415
     from edged.models.device import Roots, probe  # noqa: PLC0415
@@ -91,9 +92,12 @@ def explained(args: argparse.Namespace) -> Survey:
     figures = Figures() if args.published else load_figures(state, board)
     catalogue = owners_catalogue(config.model, extra)
 
+    # What serves now would go before another is loaded: it is judged as the daemon does.
+    held = held_by_engines()
+
     def choose() -> Survey:
         headers = Shelf(state).of(catalogue)
-        return survey(config, facts, catalogue, folder, figures, headers=headers)
+        return survey(config, facts, catalogue, folder, figures, headers=headers, held=held)
 
     return with_headers(scout_of(config, folder, state), choose) if args.headers else choose()
 

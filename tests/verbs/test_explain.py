@@ -10,6 +10,7 @@ from rich.console import Console
 
 from edged import cli
 from edged.config import Config
+from edged.doctor import engines
 from edged.models.calibrationfile import save_calibration
 from edged.models.figurestore import save_measured
 from edged.models.fingerprint import fingerprint
@@ -50,6 +51,18 @@ def test_a_recorded_board_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     device = view["device"]
     assert isinstance(device, dict)
     assert (device["board"], device["cooler"]) == ("Raspberry Pi 5 Model B Rev 1.1", True)
+
+
+def test_what_serves_now_counts_as_had(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    haves = []
+    for held in (0, 1 << 50):
+        monkeypatch.setattr(engines, "held_by_engines", lambda held=held: held)
+        haves.append(run(capsys)["have_bytes"])
+    assert isinstance(haves[0], int)
+    assert isinstance(haves[1], int)
+    assert haves[1] > haves[0]
 
 
 def test_options_stand_in_for_keys(capsys: pytest.CaptureFixture[str]) -> None:
