@@ -20,7 +20,7 @@ from edged.models.solving import solve
 from edged.models.trials import Timing, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from edged.clock import Clock
@@ -51,7 +51,7 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     Args:
         facts: Of the board.
         board: `facts.fingerprint` with the engine's build.
-        folder: Where one made-up model at a time is written; it needs 300 MB.
+        folder: Where one made-up model at a time is written; it needs 600 MB.
         clock: Times the whole.
         planned: See `plan_for`.
         tell: Called before each trial with how many are done, of how many, and its name.
@@ -64,13 +64,12 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     began = clock.monotonic()
     timings: list[Timing] = []
     path = _scratch(folder)
-    loaded = trials.rounds(planned)
-    for done, trial in enumerate(loaded):
-        tell(done, len(loaded), trial.name)
+    counts = threads_for(facts.cores)
+    for trial in _order(planned, timings, lambda: clock.monotonic() - began, tell):
         try:
             source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
             await asyncio.to_thread(write_scratch, path, file(trial.shape, source))
-            timings += await _time(trial, path, threads_for(facts.cores), clock, settings)
+            timings += await _time(trial, path, counts, clock, settings)
         finally:
             path.unlink(missing_ok=True)
     terms = solve(planned, timings)
@@ -83,6 +82,25 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
         seconds=clock.monotonic() - began,
         wall=clock.wall(),
     )
+
+
+def _order(
+    planned: Sequence[Trial],
+    timings: Sequence[Timing],
+    elapsed: Callable[[], float],
+    tell: Callable[[int, int, str], None],
+) -> Iterator[Trial]:
+    """All rounds, then what they disagree about while there is time; `timings` grows meanwhile."""
+    loaded = trials.rounds(planned)
+    for done, trial in enumerate(loaded):
+        tell(done, len(loaded), trial.name)
+        yield trial
+    again = trials.doubtful(planned, timings)
+    for done, trial in enumerate(again):
+        if elapsed() >= trials.BUDGET_S:
+            return
+        tell(len(loaded) + done, len(loaded) + len(again), trial.name)
+        yield trial
 
 
 def plan_for(facts: DeviceFacts, system: Path) -> list[Trial]:

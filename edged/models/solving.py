@@ -10,7 +10,16 @@ import msgspec
 from edged.models.amounts import amounts
 from edged.models.calibration import Base, Cost, Rate, Slope
 from edged.models.leastsquares import fit
-from edged.models.trials import NARROW, ONCE, REFERENCE, ROUTER, SLIM, SLIM_NARROW, THIN
+from edged.models.trials import (
+    NARROW,
+    ONCE,
+    REFERENCE,
+    ROUTER,
+    SLIM,
+    SLIM_NARROW,
+    THIN,
+    repetitions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,7 +95,9 @@ class _Solver:
             if timing.threads == threads and seen:
                 key = (timing.trial, timing.repack, timing.depth)
                 self._times[key] = max(_TICK_S, min(*seen, self._times.get(key, seen[0])))
-        self._amounts = {trial.name: amounts(trial.shape, phase) for trial in trials}
+        self._amounts = {
+            (trial.name, trial.repack): amounts(trial.shape, phase) for trial in trials
+        }
         *plain, self._reference = self._plain()
         self.base = (*plain, 0.0, 0.0)
         self._router = self._byte(f"dense {ROUTER}", repack=False)
@@ -105,14 +116,14 @@ class _Solver:
     def _plain(self) -> tuple[float, ...]:
         """Once, of a block, of a number, of a byte of the reference type."""
         names = (ONCE, THIN, NARROW, f"dense {REFERENCE}")
-        found = [self._amounts[name] for name in names]
+        found = [self._amounts[name, False] for name in names]
         rows = [(1.0, each.blocks, each.numbers, each.dense + each.output) for each in found]
         return fit(rows, [self._times[name, False, 0] for name in names])
 
     def _experts(self) -> tuple[float, ...]:
         """Of a block's experts, of a number of theirs, of a byte of the reference type."""
         names = (SLIM, SLIM_NARROW, f"experts {REFERENCE}")
-        found = [self._amounts[name] for name in names]
+        found = [self._amounts[name, False] for name in names]
         rows = [(each.chosen, each.routed, each.experts) for each in found]
         times = [self._times[name, False, 0] for name in names]
         # What is no more than the rest of the model is expected to take says nothing.
@@ -123,7 +134,7 @@ class _Solver:
         return fit(rows, rests)
 
     def _byte(self, name: str, *, repack: bool) -> float:
-        found, time = self._amounts[name], self._times[name, repack, 0]
+        found, time = self._amounts[name, repack], self._times[name, repack, 0]
         known = found._replace(dense=0) if not found.experts else found
         own = found.experts or found.dense
         return max(time * _LEAST_SHARE, time - self._passed(known)) / own
@@ -165,9 +176,8 @@ def _slopes(
 
 def _spread(timings: Sequence[Timing]) -> float:
     """Half of what lies between the quickest and the slowest repetition, of the middle trial."""
+    seen = repetitions(timings)
     scatter = [
-        (max(timing.decode) - min(timing.decode)) / (2 * median(timing.decode))
-        for timing in timings
-        if min(timing.decode) > 0
+        (max(times) - min(times)) / (2 * median(times)) for times in seen.values() if min(times) > 0
     ]
     return min(1.0, median(scatter)) if scatter else 0.0

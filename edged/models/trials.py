@@ -17,17 +17,18 @@ from edged.models.made import Shape
 from edged.models.repacking import repackable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 # Types that published files are made of.
 KINDS = ("q4_K", "q2_K", "q3_K", "q5_K", "q6_K", "q8_0", "q4_0", "iq4_xs", "iq3_s", "f16")
 REFERENCE = "q4_K"  # whose trials tell the other terms
 ROUTER = "f32"  # of what chooses the experts
 # Decode reads memory only if a model is some times what the last-level cache holds; a dense model
-# is read in turn, so that less will do, while experts are hit at random.
-DENSE_CACHES, EXPERT_CACHES = 3, 8
+# is read in turn, so that less will do, while experts are hit at random. Where they stay mapped, in
+# pages of 4 KiB, the tables of those pages must be too large for a cache too, as a real file's are.
+DENSE_CACHES, EXPERT_CACHES, MAPPED_CACHES = 3, 8, 12
 DENSE_LEAST, DENSE_MOST = 48 << 20, 128 << 20  # bytes of weights
-EXPERT_LEAST, EXPERT_MOST = 64 << 20, 256 << 20
+EXPERT_LEAST, EXPERT_MOST, MAPPED_MOST = 64 << 20, 256 << 20, 384 << 20
 DENSE_HEADS, DENSE_FF = 16, 2048  # so that a block of any type is a small part of the whole
 EXPERT_FF = 768  # as in a model of 30 billion weights
 EXPERTS, USED = 128, 8
@@ -39,14 +40,20 @@ FEWEST_EXPERTS = 16
 ONCE, THIN, NARROW, SLIM, SLIM_NARROW = "once", "thin", "narrow", "slim", "slim-narrow"
 THIN_HEADS, THIN_FF, THIN_BLOCKS, SLIM_BLOCKS = 4, 256, 24, 6
 NARROW_WIDTH = 512
-PASSED = 512 << 20  # bytes of weights that one repetition passes, about: some 20 to 50 ms
-FEWEST_DECODED, MOST_DECODED = 4, 32  # tokens of one repetition
+# Bytes of weights that one repetition passes, about: some 30 to 100 ms, since of short ones the
+# quickest is luckier than any answer.
+PASSED = 640 << 20
+FEWEST_DECODED, MOST_DECODED = 5, 96  # tokens of one repetition
 DENSE_READ = 64  # prompt tokens: a matrix product gains nothing beyond
 ROWS = 32  # prompt tokens for each expert, as in a batch of 512 with 8 of 128 experts
 # Neighbours of this machine and of a virtual one slow it for seconds on end, so that repetitions
-# in a row say little: everything is timed in so many rounds, and the quickest counts.
+# in a row say little: everything is timed in so many rounds, what they disagree about once more
+# while there is time, and the quickest counts.
 ROUNDS = 2
-REPEAT = 2  # of a round
+REPEAT = 1  # of a round
+APART = 0.05  # relative; less is the scatter of a quiet machine
+_TICK_S = 1e-9  # a time that no clock tells from none
+BUDGET_S = 55.0  # that a person may wait for `edged calibrate`, less a trial
 READ_REPEAT = 2  # of the first round: prefill computes, and is little disturbed
 DEPTH = 512  # tokens of context at which attention is timed
 SLOPE_BLOCKS, SLOPE_WIDTH, SLOPE_HEADS, SLOPE_KV = 4, 512, 32, 4
@@ -133,10 +140,30 @@ def rounds(planned: Sequence[Trial]) -> list[Trial]:
     return [*planned, *(trial for _ in range(ROUNDS - 1) for trial in again)]
 
 
+def repetitions(timings: Iterable[Timing]) -> dict[tuple[str, bool, int, int], list[float]]:
+    """Seconds of a decoded token in all rounds, by trial, arrangement, threads and depth."""
+    found: dict[tuple[str, bool, int, int], list[float]] = {}
+    for timing in timings:
+        key = (timing.trial, timing.repack, timing.threads, timing.depth)
+        found.setdefault(key, []).extend(timing.decode)
+    return found
+
+
+def doubtful(planned: Sequence[Trial], timings: Iterable[Timing]) -> list[Trial]:
+    """What the rounds disagree about, most first; it reads no prompt again."""
+    apart: dict[tuple[str, bool], float] = {}
+    for (name, repack, _, _), times in repetitions(timings).items():
+        ratio = max(times) / max(_TICK_S, min(times)) - 1
+        apart[name, repack] = max(ratio, apart.get((name, repack), 0.0))
+    found = [trial for trial in planned if apart.get((trial.name, trial.repack), 0.0) > APART]
+    found.sort(key=lambda trial: -apart[trial.name, trial.repack])
+    return [msgspec.structs.replace(trial, read=0) for trial in found]
+
+
 def _both(kind: str, cache_bytes: int, *, repack: bool) -> Iterator[Trial]:
     dense = _dense(kind, cache_bytes)
     yield Trial(name=f"dense {kind}", shape=dense, repack=repack)
-    shape = _experts(kind, cache_bytes)
+    shape = _experts(kind, cache_bytes, repack=repack)
     yield Trial(name=f"experts {kind}", shape=shape, repack=repack, read=_read(shape))
 
 
@@ -164,8 +191,9 @@ def _dense(kind: str, cache_bytes: int) -> Shape:
     return msgspec.structs.replace(shape, layers=layers)
 
 
-def _experts(kind: str, cache_bytes: int) -> Shape:
-    size = min(EXPERT_MOST, max(EXPERT_LEAST, EXPERT_CACHES * cache_bytes))
+def _experts(kind: str, cache_bytes: int, *, repack: bool) -> Shape:
+    caches, most = (EXPERT_CACHES, EXPERT_MOST) if repack else (MAPPED_CACHES, MAPPED_MOST)
+    size = min(most, max(EXPERT_LEAST, caches * cache_bytes))
     shape = Shape(
         layers=EXPERT_BLOCKS,
         kind=REFERENCE,

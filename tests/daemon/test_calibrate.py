@@ -63,8 +63,10 @@ def test_a_real_child_times_each_model_and_leaves_no_file(tmp_path: Path) -> Non
             tell=lambda *step: told.append(step),
         )
     )
-    assert [name for _, _, name in told] == [trial.name for trial in planned] * ROUNDS
-    assert [done for done, _, _ in told] == list(range(ROUNDS * len(planned)))
+    names = [name for _, _, name in told]
+    assert names[: ROUNDS * len(planned)] == [trial.name for trial in planned] * ROUNDS
+    assert [done for done, _, _ in told] == list(range(len(told)))
+    assert len(told) <= (ROUNDS + 1) * len(planned)
     assert list((tmp_path / "new").iterdir()) == []
     assert found.board == "board"
     assert {(rate.kind, rate.use) for rate in found.rates} == {
@@ -75,6 +77,33 @@ def test_a_real_child_times_each_model_and_leaves_no_file(tmp_path: Path) -> Non
     assert {slope.kv_type for slope in found.slopes} == {"f16", "q8_0"}
     assert all(rate.byte.decode > 0 < rate.byte.prefill for rate in found.rates)
     assert found.seconds > 0 < found.wall
+
+
+class SlowClock(SystemClock):
+    """Each look at it takes a minute."""
+
+    def __init__(self) -> None:
+        self.looked = 0
+
+    def monotonic(self) -> float:
+        self.looked += 1
+        return super().monotonic() + 60.0 * self.looked
+
+
+def test_nothing_is_timed_again_where_there_is_no_time_left(tmp_path: Path) -> None:
+    told: list[str] = []
+    planned = small()
+    asyncio.run(
+        calibrate(
+            FACTS,
+            "board",
+            tmp_path,
+            SlowClock(),
+            planned=planned,
+            tell=lambda _done, _of, name: told.append(name),
+        )
+    )
+    assert len(told) == ROUNDS * len(planned)
 
 
 def test_a_child_that_dies_ends_it_and_leaves_no_file(tmp_path: Path) -> None:

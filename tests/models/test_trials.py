@@ -8,14 +8,18 @@ from edged.models.trials import (
     EXPERT_MOST,
     FEWEST_DECODED,
     FEWEST_EXPERTS,
+    MAPPED_MOST,
     MOST_DECODED,
     NARROW,
     ONCE,
     REFERENCE,
     ROUNDS,
     THIN,
+    Timing,
     Trial,
+    doubtful,
     plan,
+    repetitions,
     rounds,
 )
 
@@ -49,8 +53,9 @@ def test_no_model_is_larger_than_a_board_has_room_for() -> None:
         # so few experts as are needed to choose among may take more
         few = trial.shape.experts == FEWEST_EXPERTS
         assert size.dense <= DENSE_MOST
-        assert few or experts <= EXPERT_MOST
-        assert experts <= 1.2 * EXPERT_MOST
+        most = EXPERT_MOST if trial.repack else MAPPED_MOST
+        assert few or experts <= most
+        assert experts <= 1.2 * most
 
 
 def test_in_a_prompt_every_model_passes_the_weights_that_it_is_to_time() -> None:
@@ -79,3 +84,24 @@ def test_each_is_loaded_in_every_round_and_reads_in_the_first() -> None:
     later = loaded[len(planned) :]
     assert [trial.name for trial in later] == [trial.name for trial in planned] * (ROUNDS - 1)
     assert {trial.read for trial in later} == {0}
+
+
+def timing(name: str, *decode: float, threads: int = 1, repack: bool = False) -> Timing:
+    return Timing(trial=name, repack=repack, threads=threads, decode=decode)
+
+
+def test_repetitions_of_all_rounds_come_together() -> None:
+    found = repetitions([timing("a", 1.0), timing("a", 2.0, threads=2), timing("a", 3.0, 4.0)])
+    assert found == {("a", False, 1, 0): [1.0, 3.0, 4.0], ("a", False, 2, 0): [2.0]}
+
+
+def test_what_rounds_disagree_about_is_timed_again_most_first() -> None:
+    planned = plan(("avx2",), CACHE)
+    calm = [timing(ONCE, 1.0), timing(ONCE, 1.04), timing("dense q4_K", 1.0, 1.5, repack=True)]
+    wild = [timing(THIN, 1.0, threads=2), timing(THIN, 2.0, threads=2), timing(NARROW, 0.0, 0.0)]
+    again = doubtful(planned, [*calm, *wild])
+    assert [(trial.name, trial.repack) for trial in again] == [
+        (THIN, False),
+        ("dense q4_K", True),
+    ]
+    assert {trial.read for trial in again} == {0}
