@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from bench.peer.pairs import RatePair
 
 SHAPE: Final = "overhead"
+RATES_SHAPE: Final = "unhurried"
 # Seconds of each part; loading and what is read before come on top, about a minute in all.
-RATES_S: Final = 80.0
+RATES_S: Final = 120.0
 STREAMS_S: Final = 70.0
 WARM_S: Final = 30.0
 FULL: Final = 10.0  # times as long
@@ -36,10 +37,11 @@ def measure(options: Options) -> Result:
     """Rates and first words of edged beside llama.cpp's own programs."""
     folder()  # says at once what is missing
     same = Same(model=synthetic.cached(SHAPE))
+    slow = Same(model=synthetic.cached(RATES_SHAPE))
     crowd = Same(model=same.model, context=STREAM_CONTEXT)
     times = FULL if options.full else 1.0
     with Broker() as broker:
-        alone = _rates(broker.port, same, times * RATES_S)
+        alone = _rates(broker.port, slow, times * RATES_S)
         together = streams.measure(broker.port, crowd, times * STREAMS_S)
         warm, disk = warmth.measure(broker.port, same, times * WARM_S)
     measured = Measured(
@@ -63,8 +65,9 @@ def _rates(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
 
 def _conditions(same: Same) -> dict[str, str | float]:
     bits = bits_per_weight(plan(SHAPES[SHAPE], MIXES[synthetic.DEFAULT_MIX]))
+    layers, more = SHAPES[SHAPE].layers, SHAPES[RATES_SHAPE].layers
     return {
-        "model": f"made up, {SHAPES[SHAPE].layers} layers of the Qwen3-30B-A3B shape",
+        "model": f"made up, {layers} layers of the Qwen3-30B-A3B shape, {more} for the rates",
         "model GB": round(same.model.stat().st_size / 1e9, 2),
         "quant": f"Q2_K/Q3_K mix, {bits:.2f} bits per weight",
         "peers": folder().name,
