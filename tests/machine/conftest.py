@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
-TOOLS = ("mmdebstrap", "systemd-nspawn", "apt-ftparchive", "nsenter")
+# A tool and the package that has it.
+TOOLS = {
+    "mmdebstrap": "mmdebstrap",
+    "systemd-nspawn": "systemd-container",
+    "apt-ftparchive": "apt-utils",
+    "nsenter": "util-linux",
+    "gpg": "gnupg",
+    "autopkgtest": "autopkgtest",
+    "piuparts": "piuparts",
+    # for the package of the Pi
+    "arch-test": "arch-test",
+    "qemu-aarch64-static": "qemu-user-static",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,8 +58,8 @@ def package() -> Path:
 def base(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree of Debian 13 with what the package depends on, and its repository; never written."""
     assert os.geteuid() == 0, "only root boots a container"
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    assert not missing, f"apt-get install mmdebstrap systemd-container apt-utils ({missing})"
+    missing = sorted({TOOLS[tool] for tool in TOOLS if shutil.which(tool) is None})
+    assert not missing, f"apt-get install {' '.join(missing)}"
     tree = tmp_path_factory.mktemp("base")
     roots.unpack(roots.archive(package, ARCHITECTURE), tree)
     repository.make(tree, package)

@@ -26,6 +26,7 @@ TOOLS = {
     board.EMULATOR: "qemu-system-arm",
     "fdtput": "device-tree-compiler",
     "mmdebstrap": "mmdebstrap",
+    "arch-test": "arch-test",  # mmdebstrap's, for another architecture
     "mkfs.ext4": "e2fsprogs",
     "apt-ftparchive": "apt-utils",
     "modprobe": "kmod",

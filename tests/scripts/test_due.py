@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import stamp
-from tests.pi.conftest import TOOLS
+from tests.machine import conftest as machine
+from tests.pi import conftest as pi
 from tests.scripts.test_release import copy, program
 from tests.scripts.test_release_check import git
 
@@ -59,14 +60,17 @@ def test_nothing_is_booted_where_nothing_changed(tree: Path) -> None:
     assert asked(tree) == []
 
 
-def test_only_what_changed_is_booted_after_what_it_needs(tree: Path) -> None:
-    (tree / "tests" / "pi" / "test_it.py").write_text("other")
+@pytest.mark.parametrize(("name", "tools"), [("machine", machine.TOOLS), ("pi", pi.TOOLS)])
+def test_only_what_changed_is_booted_after_what_it_needs(
+    tree: Path, name: str, tools: dict[str, str]
+) -> None:
+    (tree / "tests" / name / "test_it.py").write_text("other")
     done = due(tree)
     assert done.returncode == 0
-    assert "make test-pi, and commit its stamp" in done.stderr
+    assert f"make test-{name}, and commit its stamp" in done.stderr
     deb, packages, test = asked(tree)
-    assert (deb.split(), test.split()) == (["make", "deb", "1"], ["make", "test-pi"])
-    assert set(TOOLS.values()) <= set(packages.split())
+    assert (deb.split(), test.split()) == (["make", "deb", "1"], ["make", f"test-{name}"])
+    assert set(tools.values()) <= set(packages.split())
 
 
 def test_a_change_of_the_package_boots_both(tree: Path) -> None:
