@@ -248,8 +248,6 @@ class Desk:
         self._reading = [run for run in begun if run.reading]
         if not decoders and not self._reading:
             return False
-        readers = self._reading
-        before = sum(run.position for run in readers)
         try:
             read = self._stepper.step(decoders, self._reading, len(decoding))
         except NoRoomError:
@@ -263,7 +261,7 @@ class Desk:
         finally:
             self._reading = []
         if not decoders:
-            self.read = sum(run.position for run in readers) - before
+            self.read = self._context.batch.size if read else 0
         self._channel.hold()  # what all streams say about this step
         self._enter(decoders, now, alone=not read)
         self._tell_read([run for run in begun if run in read], first=not decoding)
