@@ -71,15 +71,19 @@ class Guest(Machine):
 
     def run(self, script: str, timeout: float) -> subprocess.CompletedProcess[str]:
         """Run a script within the board."""
-        self._agent.sendall(b"%d %s\n" % (timeout, base64.b64encode(script.encode())))
+        self._tell(script, timeout)
         status, *texts = self._line(timeout + SLACK_S).split(b" ")
         output, errors = (base64.b64decode(text).decode() for text in texts)
         return subprocess.CompletedProcess(script, int(status), output, errors)
 
+    def _tell(self, script: str, timeout: float) -> None:
+        self._agent.sendall(b"%d %s\n" % (timeout, base64.b64encode(script.encode())))
+
     def off(self) -> str:
         """Down in order; all that it wrote to its console."""
         assert self._process is not None
-        self.sh("systemctl --no-block poweroff")
+        # whoever would answer is among the first to be stopped
+        self._tell("systemctl --no-block poweroff", STOP_S)
         self._process.wait(STOP_S)
         return self._console()
 

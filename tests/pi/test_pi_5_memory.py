@@ -15,10 +15,12 @@ ONE_STREAM = """
 sed -i 's/^  #streams: 0/  streams: 1/' /etc/edged/edged.yaml
 systemctl restart edged
 """
-# Halfway between what the daemon and what both hold: the larger of them has to go.
+# Halfway between what the daemon and what both hold: the larger of them has to go. The kernel only
+# counts where there was a limit before.
 LIMIT = """
+systemctl set-property --runtime edged.service MemoryMax=3G
 held() { sed -n 's/^RssAnon:[^0-9]*\\([0-9]*\\) kB/\\1/p' "/proc/$1/status"; }
-group=/sys/fs/cgroup/system.slice/edged.service
+group=/sys/fs/cgroup$(systemctl show -p ControlGroup --value edged)
 killed() { grep -qx 'oom_kill [1-9][0-9]*' "$group/memory.events"; }
 daemon=$(systemctl show -p MainPID --value edged)
 engine=$(pgrep -P "$daemon" -f edged.engine.worker)
