@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gc
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 from edged import partfile
 from edged.errors import StorageError
 from edged.partfile import READ_BYTES, PartFile, read_whole
+from tests.rig.openfiles import open_files
 from tests.test_files import FaultyOS
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def work(folder: Path) -> None:
 def test_after_any_single_failure_the_name_means_the_whole_file_or_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gc.collect()  # what other tests left open ends now, and not while we count
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - only counted
+    before = open_files()
     failed = 0
     for fail_at in range(1, 40):
         folder = tmp_path / str(fail_at)
@@ -123,4 +122,4 @@ def test_after_any_single_failure_the_name_means_the_whole_file_or_the_old_one(
             break
         failed += 1
     assert failed >= 5
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert open_files() == before

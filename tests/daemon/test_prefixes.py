@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -22,9 +21,11 @@ from edged.engine.statestore import StateStore
 from edged.models.fingerprint import fingerprint
 from edged.settings import PersonaConfig, TurnConfig
 from tests.daemon.rooms import Rooms
+from tests.rig.openfiles import open_files
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from pathlib import Path
 
     from edged.engine.frames import Messages
     from edged.engine.supervisor import Supervisor
@@ -162,9 +163,9 @@ class House:
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
-    fds = len(list(Path("/proc/self/fd").iterdir()))
+    fds = open_files()
     asyncio.run(scene)
-    assert len(list(Path("/proc/self/fd").iterdir())) == fds, "descriptors are left open"
+    assert open_files() == fds, "descriptors are left open"
 
 
 def test_the_first_start_reads_and_saves_and_the_next_restores(tmp_path: Path) -> None:

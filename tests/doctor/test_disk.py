@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edged.doctor.disk import CHUNK, LEAST_BYTES, MOST_BYTES, read_speed
 from edged.doctor.facts import ReadSpeed, Skipped
+from tests.rig.openfiles import open_files
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 
@@ -76,8 +78,8 @@ def test_what_cannot_be_timed_says_why(tmp_path: Path, monkeypatch: pytest.Monke
 def test_nothing_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readable(monkeypatch)
     path = file_of(tmp_path / "a.gguf", CHUNK)
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
     for _ in range(5):
         read_speed(path, Ticking(0.01))
         read_speed(tmp_path, Ticking(0.01))
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    assert open_files() == before

@@ -6,7 +6,6 @@ import asyncio
 import os
 import resource
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,9 +15,11 @@ from edged.engine.frames import Done, Failed, Learned, Message, Prefill, Saved
 from edged.engine.life import Timeouts
 from edged.engine.lifecycle import State
 from tests.engine.harness import engine, prompt, script
+from tests.rig.openfiles import open_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from edged.engine.supervisor import Supervisor
 
@@ -38,10 +39,6 @@ def memory() -> Iterator[int]:
     fd = os.memfd_create("state")
     yield fd
     os.close(fd)
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_learn_is_answered_and_leaves_the_child_ready(tmp_path: Path) -> None:
@@ -91,14 +88,14 @@ def test_each_errand_gets_the_descriptor_that_was_sent_for_it(tmp_path: Path) ->
     async def body() -> None:
         async with engine(script(tmp_path)) as (supervisor, desk):
             files = [os.memfd_create(str(number)) for number in range(20)]
-            before = descriptors()
+            before = open_files()
             for number, fd in enumerate(files):
                 turn = (Message(role="system", content=f"persona number {number}"),)
                 supervisor.learn(f"prefix/{number}", turn)
                 supervisor.save(f"prefix/{number}", fd)
             for _ in files:
                 await desk.until(Saved)
-            assert descriptors() == before, "none is kept"
+            assert open_files() == before, "none is kept"
             for number, fd in enumerate(files):
                 turn = (Message(role="system", content=f"persona number {number}"),)
                 supervisor.restore(f"prefix/{number}", turn, fd, 0, 4096)

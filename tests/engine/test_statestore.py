@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,9 +13,11 @@ from edged.engine.statestore import Kept, Opened, Removed, StateStore
 from edged.errors import StorageError
 from tests.engine.states import IDENTITY, header, system, whole
 from tests.rig.disk import fill, remount, small_disk
+from tests.rig.openfiles import open_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from edged.engine.statefd import Taken
 
@@ -339,7 +340,7 @@ def test_a_read_only_disk_still_gives_what_it_has() -> None:
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     file = saved(shelf)
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
     fd = memory(STATE)
     for _ in range(3):
         Shelf(tmp_path)
@@ -349,4 +350,4 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
         assert shelf.reason(file)
         shelf.store.save(header(state_bytes=len(STATE)), fd, lambda: False)
     os.close(fd)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert open_files() == before

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from edged.engine.worker.schedstat import WINDOW_S, Schedstat
+from tests.rig.openfiles import open_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WINDOW = int(WINDOW_S * 1e9)
 MAIN, OTHER, THIRD = "10", "11", "12"
@@ -38,10 +42,6 @@ def tasks(tmp_path: Path) -> Tasks:
     tasks = Tasks(tmp_path)
     tasks.put(MAIN, 100, 0)
     return tasks
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_window_is_full_when_the_main_thread_wanted_half_a_second(tasks: Tasks) -> None:
