@@ -21,6 +21,7 @@ from edged.telemetry.state import ModelView
 
 if TYPE_CHECKING:
     from edged.models.figures import KvType
+    from edged.models.gguf import Header
     from edged.models.metadata import Geometry
     from edged.settings import Config, EngineConfig
 
@@ -56,7 +57,7 @@ def find_model(config: Config) -> Model:
     path = Path(config.model.path)
     header, facts = check_file(path), probe(Roots())
     cache = cache_of(config, header, facts, budget_of(config.model, facts))
-    return open_model(config, path, config.model.name, cache.kind)
+    return _model(config, path, header, config.model.name, cache.kind)
 
 
 def open_model(
@@ -73,7 +74,11 @@ def open_model(
     Raises:
         ModelError: As `find_model`.
     """
-    header = check_file(path)
+    first, *_ = kinds(config.engine.kv_type, config.engine.flash_attention)
+    return _model(config, path, check_file(path), name, kind or first)
+
+
+def _model(config: Config, path: Path, header: Header, name: str | None, kind: KvType) -> Model:
     geometry = header.geometry
     if geometry.n_ctx_train < 1:
         message = f"{path}: the header gives no context length"
@@ -89,8 +94,7 @@ def open_model(
     )
     # Before the child opens it: what is saved later belongs to this file or to none.
     known = fingerprint(path, header.data_offset)
-    first, *_ = kinds(config.engine.kv_type, config.engine.flash_attention)
-    load = _load(config.engine, path, context, geometry, kind or first)
+    load = _load(config.engine, path, context, geometry, kind)
     return Model(path=path, view=view, load=load, fingerprint=known)
 
 

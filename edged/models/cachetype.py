@@ -36,6 +36,10 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     have: int = 0
     narrow: Collection[str] = ()
 
+    def of(self, geometry: Geometry) -> Open:
+        """What of it a model leaves open."""
+        return msgspec.structs.replace(self, kinds=of_geometry(self.kinds, geometry))
+
 
 class CacheType(msgspec.Struct, frozen=True, kw_only=True):
     """Of one variant.

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from edged.models.blocks import SIZES
+from edged.models.figures import KvType  # noqa: TC001 - msgspec resolves it
 
 VERSION = 2  # raise it when trials or their meaning change, so that old figures are not taken
 MAX_RATES = 1024  # 20 types, two uses, repacked or not, some numbers of threads
@@ -76,7 +77,7 @@ class Slope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         number: Of each number of a query head's key and value, for each token of context.
     """
 
-    kv_type: Literal["f16", "q8_0"]
+    kv_type: KvType
     threads: Threads
     number: Cost
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from edged.models.cachetype import Open, of_geometry, settle
+from edged.models.cachetype import Open, settle
 from edged.models.candidates import Candidate
 from edged.models.figures import Measurement  # noqa: TC001 - msgspec resolves it
 from edged.models.gguf import Header  # noqa: TC001 - as above
@@ -103,8 +103,7 @@ class _Maker(NamedTuple):
     def _cache(self, seen: Seen) -> CacheType:
         left = self.left
         if seen.header is not None:
-            kinds = of_geometry(left.kinds, seen.header.geometry)
-            left = msgspec.structs.replace(left, kinds=kinds)
+            left = left.of(seen.header.geometry)
 
         def need(kind: KvType) -> int:
             found = self._need(seen, kind)

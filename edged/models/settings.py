@@ -47,7 +47,7 @@ def preferred(
         kinds: Types of cache that may be taken; others tell only how fast the file is.
     """
     left = sorted(known, key=lambda each: (not each.hot, each.wall), reverse=True)
-    cool = [each for each in left if not each.hot] or left
+    cool = _cool(left)
     usable = [each for each in cool if each.kv_type in kinds] or cool
     if not usable:
         return ()
@@ -61,8 +61,7 @@ def contest(known: Iterable[Measurement]) -> Contest | None:
     Args:
         known: On one board with one engine.
     """
-    left = list(known)
-    cool = [each for each in left if not each.hot] or left
+    cool = _cool(list(known))
     plain, small = _of(cool, "f16"), _of(cool, "q8_0")
     if plain is None or small is None:
         return None
@@ -117,6 +116,11 @@ def slope(depths: Sequence[Depth]) -> float | None:
     if last.tokens <= first.tokens:
         return None
     return max(0.0, (1 / last.tps - 1 / first.tps) / (last.tokens - first.tokens))
+
+
+def _cool(known: list[Measurement]) -> list[Measurement]:
+    """What a board showed that was not hot, if there is any."""
+    return [each for each in known if not each.hot] or known
 
 
 def _best(usable: Sequence[Measurement]) -> Measurement:

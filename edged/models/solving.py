@@ -18,6 +18,7 @@ from edged.models.trials import (
     SLIM,
     SLIM_NARROW,
     THIN,
+    TICK_S,
     repetitions,
 )
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 # The weights are by far most of a model that is to tell what they cost; less than so much of its
 # time is noise in the other terms.
 _LEAST_SHARE = 0.1
-_TICK_S = 1e-9  # a time that no clock tells from none
 _COSTS = ("token", "block", "number", "experts", "routed")  # of a Base
 
 
@@ -94,7 +94,7 @@ class _Solver:
             seen = getattr(timing, phase)
             if timing.threads == threads and seen:
                 key = (timing.trial, timing.repack, timing.depth)
-                self._times[key] = max(_TICK_S, min(*seen, self._times.get(key, seen[0])))
+                self._times[key] = max(TICK_S, min(*seen, self._times.get(key, seen[0])))
         self._amounts = {
             (trial.name, trial.repack): amounts(trial.shape, phase) for trial in trials
         }

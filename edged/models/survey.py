@@ -173,8 +173,7 @@ def cache_of(
     config: Config, header: Header, facts: DeviceFacts, budget: fit.Budget
 ) -> cachetype.CacheType:
     """How keys and values of a file that the owner named are kept, of which no speed is known."""
-    left = open_types(config.engine, budget)
-    left = msgspec.structs.replace(left, kinds=cachetype.of_geometry(left.kinds, header.geometry))
+    left = open_types(config.engine, budget).of(header.geometry)
     return cachetype.settle("", left, lambda kind: need_with(config, header, facts, kind))
 
 

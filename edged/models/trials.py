@@ -7,10 +7,11 @@ each tell the terms apart.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from edged.models import figures
 from edged.models.amounts import amounts
 from edged.models.blocks import nbytes
 from edged.models.made import Shape
@@ -52,12 +53,11 @@ ROWS = 32  # prompt tokens for each expert, as in a batch of 512 with 8 of 128 e
 ROUNDS = 2
 REPEAT = 1  # of a round
 APART = 0.05  # relative; less is the scatter of a quiet machine
-_TICK_S = 1e-9  # a time that no clock tells from none
+TICK_S = 1e-9  # a time that no clock tells from none
 BUDGET_S = 55.0  # that a person may wait for `edged calibrate`, less a trial
 READ_REPEAT = 2  # of the first round: prefill computes, and is little disturbed
 DEPTH = 512  # tokens of context at which attention is timed
 SLOPE_BLOCKS, SLOPE_WIDTH, SLOPE_HEADS, SLOPE_KV = 4, 512, 32, 4
-KV_TYPES: tuple[Literal["f16", "q8_0"], ...] = ("f16", "q8_0")
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     repack: bool = False
     read: int = DENSE_READ
     depth: int = 0
-    kv_type: Literal["f16", "q8_0"] = "f16"
+    kv_type: figures.KvType = "f16"
 
     @property
     def decoded(self) -> int:
@@ -153,7 +153,7 @@ def doubtful(planned: Sequence[Trial], timings: Iterable[Timing]) -> list[Trial]
     """What the rounds disagree about, most first; it reads no prompt again."""
     apart: dict[tuple[str, bool], float] = {}
     for (name, repack, _, _), times in repetitions(timings).items():
-        ratio = max(times) / max(_TICK_S, min(times)) - 1
+        ratio = max(times) / max(TICK_S, min(times)) - 1
         apart[name, repack] = max(ratio, apart.get((name, repack), 0.0))
     found = [trial for trial in planned if apart.get((trial.name, trial.repack), 0.0) > APART]
     found.sort(key=lambda trial: -apart[trial.name, trial.repack])
@@ -176,7 +176,7 @@ def _slopes() -> Iterator[Trial]:
         heads=SLOPE_HEADS,
         kv_heads=SLOPE_KV,
     )
-    for kv_type in KV_TYPES:
+    for kv_type in figures.KINDS:
         yield Trial(name=f"depth {kv_type}", shape=shape, depth=DEPTH, kv_type=kv_type)
 
 

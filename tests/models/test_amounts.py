@@ -1,21 +1,12 @@
 from __future__ import annotations
 
+import msgspec
+
 from edged.models.amounts import amounts
 from edged.models.made import Shape, parts
 
 DENSE = Shape(layers=3, kind="q4_K", ff=512, width=256, heads=2, kv_heads=1, head=128)
-EXPERTS = Shape(
-    layers=3,
-    kind="q4_K",
-    ff=256,
-    width=256,
-    heads=2,
-    kv_heads=1,
-    head=128,
-    experts=16,
-    used=4,
-    expert_kind="q2_K",
-)
+EXPERTS = msgspec.structs.replace(DENSE, ff=256, experts=16, used=4, expert_kind="q2_K")
 
 
 def test_a_dense_model_passes_every_matrix_for_each_decoded_token() -> None:
