@@ -33,7 +33,8 @@ def register() -> None:
 
 def run(tree: Path, script: str, cpu: str = PI_5) -> str:
     """What a script prints in the tree, without a network, on this processor."""
-    command = ["unshare", "-m", "-n", "--propagation", "private", "sh", "-c", ENTER, "sh"]
+    alone = ("-m", "-n", "-p", "--fork", "--kill-child")  # what it leaves running ends with it
+    command = ["unshare", *alone, "--propagation", "private", "sh", "-c", ENTER, "sh"]
     done = subprocess.run(
         [*command, tree, script],
         check=False,

@@ -11,16 +11,20 @@ if TYPE_CHECKING:
 LONG = {"temperature": 1.5, "seed": 3, "max_tokens": 400, "stream": True}
 NAMES = [f"memory-{number}" for number in range(4)]
 LISTEN = "mosquitto_sub -c -i memory -q 1 -t 'edged/edged/reply/+'"
+# The kernel only counts where there was a limit before, and for a service that runs already systemd
+# lets it count some time after it was asked for one.
 ONE_STREAM = """
 sed -i 's/^  #streams: 0/  streams: 1/' /etc/edged/edged.yaml
+mkdir -p /run/systemd/system/edged.service.d
+printf '[Service]\\nMemoryMax=3G\\n' > /run/systemd/system/edged.service.d/memory.conf
+systemctl daemon-reload
 systemctl restart edged
 """
-# Halfway between what the daemon and what both hold: the larger of them has to go. The kernel only
-# counts where there was a limit before.
+# Halfway between what the daemon and what both hold: the larger of them has to go.
 LIMIT = """
-systemctl set-property --runtime edged.service MemoryMax=3G
 held() { sed -n 's/^RssAnon:[^0-9]*\\([0-9]*\\) kB/\\1/p' "/proc/$1/status"; }
 group=/sys/fs/cgroup$(systemctl show -p ControlGroup --value edged)
+until [ -e "$group/memory.events" ]; do sleep 0.1; done
 killed() { grep -qx 'oom_kill [1-9][0-9]*' "$group/memory.events"; }
 daemon=$(systemctl show -p MainPID --value edged)
 engine=$(pgrep -P "$daemon" -f edged.engine.worker)
