@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from edged.daemon.timedchild import TimedChild
 from edged.models import tuning
-from edged.models.figures import Measurement
+from edged.models.figures import Depth, Measurement
 from edged.models.tuning import FULL, Plan, Sense, Setting, Tuned
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from edged.clock import Clock
     from edged.engine.frames import Load
@@ -68,6 +68,7 @@ class Bench:
         self._tell = tell
         self._engine = engine
         self._sleep = sleep
+        self._compares_caches = len({setting.kv_type for setting in settings}) > 1
         self._felt: list[Sense] = []
         self._doing = ""
 
@@ -128,7 +129,23 @@ class Bench:
             self._begin(f"prefill with {threads} threads")
             found = await child.measure(pp=read, repeat=plan.tune_repeat, threads_batch=threads)
             prefill[threads] = tuning.rate(read, found.pp_ms).tps
-        return Tuned(setting, decode, prefill)
+        deep = await self._deep(child, decode, prefill) if self._compares_caches else None
+        return Tuned(setting, decode, prefill, deep)
+
+    async def _deep(
+        self, child: TimedChild, decode: Mapping[int, float], prefill: Mapping[int, float]
+    ) -> Depth:
+        plan = self._plan
+        depth = max(0, min(plan.deep, child.ready.n_ctx - plan.depth_tg))
+        self._begin(f"tg{plan.depth_tg} behind {depth} tokens")
+        found = await child.measure(
+            depth=depth,
+            tg=plan.depth_tg,
+            repeat=plan.depth_repeat,
+            threads=tuning.best_threads(decode),
+            threads_batch=tuning.best_threads(prefill),
+        )
+        return Depth(depth, tuning.rate(plan.depth_tg, found.tg_ms).tps)
 
     async def _measure(self, child: TimedChild, best: Tuned, tried: Sequence[Tuned]) -> Measurement:
         plan = self._plan

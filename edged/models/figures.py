@@ -26,6 +26,7 @@ class Try(NamedTuple):
         kind: `tg` for decode, `pp` for prefill.
         threads: So many computed.
         tps: tok/s.
+        depth: Tokens of context before.
     """
 
     repack: bool
@@ -33,6 +34,7 @@ class Try(NamedTuple):
     kind: str
     threads: int
     tps: float
+    depth: int = 0
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):

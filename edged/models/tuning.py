@@ -11,7 +11,7 @@ import msgspec
 from edged.models.figures import Depth, KvType, Try
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -39,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         tune_tg: Tokens decoded to compare settings.
         tune_pp: Tokens read to compare settings.
         tune_repeat: Repetitions to compare settings.
+        deep: Tokens of context at which types of cache are compared.
         cool_s: Seconds to wait at most for a cool start.
     """
 
@@ -51,6 +52,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tune_tg: int = 16
     tune_pp: int = 64
     tune_repeat: int = 3
+    deep: int = 2048  # as where the daemon compares types of cache
     cool_s: float = 300.0
 
 
@@ -97,11 +99,20 @@ class Tuned(NamedTuple):
         setting: Of the load.
         decode: Tok/s by number of threads.
         prefill: As above.
+        deep: Of decode with the best number of threads behind many tokens of context; None where
+            one type of cache is tried alone, since only there types differ.
     """
 
     setting: Setting
     decode: Mapping[int, float]
     prefill: Mapping[int, float]
+    deep: Depth | None = None
+
+    @property
+    def speeds(self) -> tuple[float, float]:
+        """Tok/s of decode and prefill by which loads are compared."""
+        decode = max(self.decode.values()) if self.deep is None else self.deep.tps
+        return decode, max(self.prefill.values())
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:
@@ -137,8 +148,8 @@ def best_setting(tried: Sequence[Tuned]) -> Tuned:
     Of equals in both, one without repacking, which takes no memory of its own; and of these one
     with f16, which changes no numbers.
     """
-    even = fastest(tried, lambda tuned: (max(tuned.decode.values()), max(tuned.prefill.values())))
-    return min(even, key=lambda tuned: (*tuned.setting, -max(tuned.decode.values())))
+    even = fastest(tried, lambda tuned: tuned.speeds)
+    return min(even, key=lambda tuned: (*tuned.setting, -tuned.speeds[0]))
 
 
 def fastest(tried: Sequence[T], speeds: Callable[[T], tuple[float, float]]) -> list[T]:
@@ -168,12 +179,16 @@ def rate(tokens: int, times_ms: Iterable[float]) -> Rate:
 
 def tries(tried: Iterable[Tuned]) -> tuple[Try, ...]:
     """All of it as rows to keep."""
-    return tuple(
-        Try(tuned.setting.repack, tuned.setting.kv_type, kind, threads, speed)
-        for tuned in tried
-        for kind, speeds in (("tg", tuned.decode), ("pp", tuned.prefill))
-        for threads, speed in sorted(speeds.items())
-    )
+    return tuple(row for tuned in tried for row in _rows(tuned))
+
+
+def _rows(tuned: Tuned) -> Iterator[Try]:
+    for kind, speeds in (("tg", tuned.decode), ("pp", tuned.prefill)):
+        for threads, speed in sorted(speeds.items()):
+            yield Try(*tuned.setting, kind, threads, speed)
+    if tuned.deep is not None:
+        threads = best_threads(tuned.decode)
+        yield Try(*tuned.setting, "tg", threads, tuned.deep.tps, tuned.deep.tokens)
 
 
 def depths_within(plan: Plan, context: int) -> tuple[int, ...]:

@@ -139,7 +139,8 @@ def show(job: Job, found: Measurement, console: Console | None = None) -> None:
     compared.add_column("tok/s", justify="right")
     for row in found.tries:
         repack = "on" if row.repack else "off"
-        compared.add_row(repack, row.kv_type, row.kind, str(row.threads), f"{row.tps:.2f}")
+        test = f"{row.kind} at {row.depth}" if row.depth else row.kind
+        compared.add_row(repack, row.kv_type, test, str(row.threads), f"{row.tps:.2f}")
     out.print(compared)
     for name, value in _conditions(job, found):
         out.print(Text(f"{name}: {value}"))

@@ -78,6 +78,23 @@ def test_of_equal_loads_the_one_without_repacking_is_measured(tmp_path: Path) ->
     assert run(script(tmp_path, n_ctx=512), settings=(ON,)).repack is True
 
 
+def test_types_of_cache_are_timed_behind_tokens(tmp_path: Path) -> None:
+    found = run(
+        script(tmp_path, n_ctx=512, speeds=(5.0,)),
+        settings=(Setting(repack=False, kv_type="q8_0"), OFF),
+        cores=1,
+    )
+    assert [(row.kv_type, row.kind, row.depth) for row in found.tries] == [
+        (kv_type, kind, depth)
+        for kv_type in ("q8_0", "f16")
+        for kind, depth in (("tg", 0), ("pp", 0), ("tg", 510))
+    ]
+    assert [row.tps for row in found.tries if row.depth] == pytest.approx(
+        [5 / (1 + 510 / 4096)] * 2
+    )
+    assert found.kv_type == "f16", "of equals, what changes no numbers"
+
+
 def test_what_is_being_done_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     run(

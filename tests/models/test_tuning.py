@@ -102,6 +102,20 @@ def test_decode_decides_then_prefill_then_memory(
     assert tuning.best_setting(tried[::-1]).setting.repack is repacked
 
 
+def test_types_of_cache_are_compared_behind_many_tokens() -> None:
+    tried = [
+        Tuned(setting, {2: empty, 1: 1.0}, {2: 20.0}, Depth(2048, deep))
+        for setting, empty, deep in (
+            (Setting(repack=False), 9.0, 4.0),
+            (Setting(repack=False, kv_type="q8_0"), 8.0, 5.0),
+        )
+    ]
+    assert tuning.best_setting(tried).setting.kv_type == "q8_0"
+    assert tuning.tries(tried)[-1] == Try(
+        repack=False, kv_type="q8_0", kind="tg", threads=2, tps=5.0, depth=2048
+    )
+
+
 def test_repetitions() -> None:
     assert tuning.rate(128, [16_000.0]) == (8.0, 0.0)
     rate = tuning.rate(100, [1000.0, 500.0, 2000.0])
