@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import platform
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -36,23 +37,33 @@ _INHERITED_PREFIXES = ("OMP_", "GOMP_")
 # OpenMP's threads spin at each barrier, for ever by default. Two threads on two cores, a step of a
 # made-up Qwen3-MoE: quiet 18.3 ms spinning, 18.9 ms with this count, 24.8 ms asleep; with busy
 # neighbours on both cores 108 to 1,480 ms spinning, 49 to 116 ms with this count, 62 ms asleep.
-_SPINS = "1000"
+# It counts looks, and x86 rests for 40 to 140 cycles between two of them. Elsewhere libgomp looks
+# again at once, every two or three cycles: there it takes more looks for the same 30 us or so, or a
+# Pi would sleep at most barriers. (Reckoned from libgomp's source; not tried on a board.)
+_SPINS, _RESTLESS_SPINS = "1000", "30000"
+_RESTS = frozenset({"x86_64", "i686"})
 # glibc asks for huge pages where it maps much: repacked weights and the cache. Without them one
 # process is luckier with its pages than the next; three of each side by side, one thread, a
 # made-up Qwen3-MoE at 2.70 bits: 28 to 31 tok/s with them, 22 to 28 without. A kernel that has
 # none to give ignores it.
 _HUGE_PAGES = "glibc.malloc.hugetlb=1"
-_DEFAULTS = {"GOMP_SPINCOUNT": _SPINS, "GLIBC_TUNABLES": _HUGE_PAGES, "LANG": "C.UTF-8"}
+_DEFAULTS = {"GLIBC_TUNABLES": _HUGE_PAGES, "LANG": "C.UTF-8"}
 
 
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The few variables of `environ` that the child needs."""
+def child_environment(environ: Mapping[str, str], machine: str = "") -> dict[str, str]:
+    """The few variables of `environ` that the child needs.
+
+    Args:
+        environ: The daemon's own.
+        machine: As `platform.machine` tells it; empty for this one.
+    """
     kept = {
         name: value
         for name, value in environ.items()
         if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
     }
-    return {**_DEFAULTS, **kept}
+    spins = _SPINS if (machine or platform.machine()) in _RESTS else _RESTLESS_SPINS
+    return {**_DEFAULTS, "GOMP_SPINCOUNT": spins, **kept}
 
 
 class Child:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -280,7 +281,7 @@ def test_without_a_log_stderr_goes_nowhere(tmp_path: Path) -> None:
 def test_the_environment_holds_no_secret() -> None:
     given = {"MQTT_PASSWORD": "x", "HOME": "/root", "OMP_NUM_THREADS": "2", "PYTHONPATH": "/p"}
     given["PYTHONSAFEPATH"] = "1"
-    assert child_environment(given) == {
+    assert child_environment(given, "x86_64") == {
         "OMP_NUM_THREADS": "2",
         "GOMP_SPINCOUNT": "1000",
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -291,6 +292,15 @@ def test_the_environment_holds_no_secret() -> None:
     for name in ("GOMP_SPINCOUNT", "GLIBC_TUNABLES"):
         given[name] = "7"
         assert child_environment(given)[name] == "7", "the owner has the last word"
+
+
+def test_threads_look_more_often_where_a_look_is_short() -> None:
+    looks = {
+        machine: int(child_environment({}, machine)["GOMP_SPINCOUNT"])
+        for machine in ("x86_64", "aarch64")
+    }
+    assert looks["aarch64"] == 30 * looks["x86_64"]
+    assert child_environment({}) == child_environment({}, platform.machine())
 
 
 def test_the_child_protects_itself(tmp_path: Path) -> None:
