@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import secrets
 import threading
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 
 MAX_QUEUED = 10_000  # messages a slow terminal may fall behind before the oldest are dropped
 CONNECTION = 1  # there is only one, so nothing is ever acknowledged over another
+
+
+def stop_loop(client: PahoClient) -> None:
+    """End the thread of a paho client, and wait for it."""
+    # It forgets itself as the last thing it does, which may be between paho's look at it and join.
+    with contextlib.suppress(AttributeError):
+        client.loop_stop()
 
 
 class Client:
@@ -74,7 +82,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         """Disconnects."""
         self._paho.disconnect()
-        self._paho.loop_stop()
+        stop_loop(self._paho)
 
     def subscribe(self, *topics: str) -> None:
         """Subscribes with QoS 1 and waits for the broker's answer.
@@ -115,7 +123,7 @@ class Client:
             return None
 
     def _leave(self, message: str) -> None:
-        self._paho.loop_stop()
+        stop_loop(self._paho)
         raise EdgedError(message)
 
     # Called in paho's thread.

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
+from paho.mqtt import client as mqtt
 from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 
 from edged.errors import EdgedError
-from edged.mqtt.client import MAX_QUEUED, Client
+from edged.mqtt.client import MAX_QUEUED, Client, stop_loop
 from edged.settings import MqttConfig
 from tests.rig.broker import Broker, BrokerOptions, free_port
 
@@ -67,6 +71,23 @@ def test_a_broker_that_never_answers_is_told_in_time() -> None:
         with pytest.raises(EdgedError, match="does not answer"), Client(config, None):
             pytest.fail("a frozen broker answers nobody")
         broker.thaw()
+
+
+def test_a_thread_that_ends_while_it_is_stopped_is_no_error() -> None:
+    paho = mqtt.Client(CallbackAPIVersion.VERSION2)
+
+    class Vanishing(threading.Thread):
+        """Ends when it is compared: between the look whether it is there and the wait for it."""
+
+        def __ne__(self, _other: object) -> bool:
+            paho._thread = None
+            return True
+
+        __hash__ = threading.Thread.__hash__
+
+    paho._thread = Vanishing()
+    stop_loop(paho)
+    assert paho._thread is None
 
 
 def test_a_reader_that_falls_behind_loses_the_oldest() -> None:

@@ -17,6 +17,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edged.mqtt.client import stop_loop
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -97,7 +99,7 @@ class TestClient:
         traceback: TracebackType | None,
     ) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        stop_loop(self._client)
 
     @property
     def connected(self) -> bool:
