@@ -78,6 +78,8 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview], mode: i
 def write_scratch(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Write a file that is read at once and removed: it need not survive a power cut.
 
+    Pieces of nothing but zeros take no room on disk.
+
     Raises:
         StorageError: It exists, or cannot be written; nothing of it is left then.
     """
@@ -179,14 +181,27 @@ def _write_temp(
     handle = os.open(temp, flags, 0o600)
     try:
         for piece in pieces:
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[os.write(handle, rest) :]
+            if sync or not _is_hole(piece):
+                _put(handle, piece)
+            else:
+                os.lseek(handle, len(piece), os.SEEK_CUR)
         os.fchmod(handle, mode)
         if sync:
             os.fsync(handle)  # before the rename, else a power cut can leave a file of NULs
+        else:
+            os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR))  # a hole may be the last
     finally:
         os.close(handle)
+
+
+def _put(handle: int, piece: bytes | memoryview) -> None:
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _is_hole(piece: bytes | memoryview) -> bool:
+    return isinstance(piece, bytes) and piece[:1] == b"\0" and piece == bytes(len(piece))
 
 
 def _fault(path: Path, what: str, error: Exception | None = None) -> StorageError:

@@ -9,7 +9,7 @@ import pytest
 
 from edged import files
 from edged.errors import StorageError
-from edged.files import move, read_bounded, remove, sweep, write_atomic
+from edged.files import move, read_bounded, remove, sweep, write_atomic, write_scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +114,23 @@ def test_a_short_write_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_pieces_become_one_file(tmp_path: Path) -> None:
     write_atomic(tmp_path / "a", [b"one", memoryview(b"two"), b"", b"three"])
     assert (tmp_path / "a").read_bytes() == b"onetwothree"
+
+
+def test_zeros_of_a_scratch_file_take_no_room(tmp_path: Path) -> None:
+    zeros = bytes(1 << 20)
+    pieces: list[bytes | memoryview] = [
+        b"begin",
+        zeros,
+        b"",
+        memoryview(zeros),
+        b"middle" + zeros,
+        zeros,
+    ]
+    write_scratch(tmp_path / "sparse", iter(pieces))
+    assert (tmp_path / "sparse").read_bytes() == b"".join(pieces)
+    assert (tmp_path / "sparse").stat().st_blocks * 512 < 3 << 20
+    with pytest.raises(StorageError, match="sparse cannot be written"):
+        write_scratch(tmp_path / "sparse", pieces)
 
 
 def test_a_piece_that_does_not_come_leaves_the_old_file(tmp_path: Path) -> None:

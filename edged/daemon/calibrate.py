@@ -51,7 +51,8 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     Args:
         facts: Of the board.
         board: `facts.fingerprint` with the engine's build.
-        folder: Where one made-up model at a time is written; it needs 450 MB.
+        folder: Where one made-up model at a time is written; it needs 450 MB (what is larger
+            is holes).
         clock: Times the whole.
         planned: See `plan_for`.
         tell: Called before each trial with how many are done, of how many, and its name.
@@ -90,9 +91,14 @@ def _order(
     elapsed: Callable[[], float],
     tell: Callable[[int, int, str], None],
 ) -> Iterator[Trial]:
-    """All rounds, then what they disagree about while there is time; `timings` grows meanwhile."""
+    """One round; while there is time the others, and what they disagree about.
+
+    `timings` grows meanwhile.
+    """
     loaded = trials.rounds(planned)
     for done, trial in enumerate(loaded):
+        if done >= len(planned) and elapsed() >= trials.BUDGET_S:
+            return
         tell(done, len(loaded), trial.name)
         yield trial
     again = trials.doubtful(planned, timings)
@@ -110,7 +116,8 @@ def plan_for(facts: DeviceFacts, system: Path) -> list[Trial]:
         facts: Of the board.
         system: Where sysfs is.
     """
-    return plan(facts.cpu_features, last_level_cache(system))
+    cache = last_level_cache(system)
+    return plan(facts.cpu_features, cache, memory_bytes=facts.available_bytes)
 
 
 def threads_for(cores: int) -> tuple[int, ...]:

@@ -34,13 +34,13 @@ _INHERITED = frozenset(
     }
 )
 _INHERITED_PREFIXES = ("OMP_", "GOMP_")
-# OpenMP's threads spin at each barrier, for ever by default. Two threads on two cores, a step of a
-# made-up Qwen3-MoE: quiet 18.3 ms spinning, 18.9 ms with this count, 24.8 ms asleep; with busy
-# neighbours on both cores 108 to 1,480 ms spinning, 49 to 116 ms with this count, 62 ms asleep.
+# OpenMP's threads spin at each barrier, on x86 for some 15 ms by default. Two threads on two cores, a
+# made-up Qwen3-MoE: 22.9 ms a token with this count, 24.3 with 1,000, asleep 30; one busy neighbour
+# leaves 0.4 of the rate with it, 0.07 by default, before a thread is given up to him.
 # It counts looks, and x86 rests for 40 to 140 cycles between two of them. Elsewhere libgomp looks
-# again at once, every two or three cycles: there it takes more looks for the same 30 us or so, or a
-# Pi would sleep at most barriers. (Reckoned from libgomp's source; not tried on a board.)
-_SPINS, _RESTLESS_SPINS = "1000", "30000"
+# again at once, every two or three cycles: there it takes more looks for the same 200 us or so, or
+# a Pi would sleep at most barriers. (Reckoned from libgomp's source; not tried on a board.)
+_SPINS, _RESTLESS_SPINS = "5000", "150000"
 _RESTS = frozenset({"x86_64", "i686"})
 # glibc asks for huge pages where it maps much: repacked weights and the cache. Without them one
 # process is luckier with its pages than the next; three of each side by side, one thread, a

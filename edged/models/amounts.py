@@ -17,17 +17,19 @@ class Amounts(NamedTuple):
 
     Attributes:
         blocks: Blocks.
-        numbers: That matrices of every token are fed and give: they are quantised, normed, added.
+        numbers: That matrices of every token give, a row each: they are normed, added, quantised.
+        heads: Query heads of all blocks.
         dense: Bytes of those matrices, without the router and the output.
         output: Bytes of the matrix that gives the logits.
         chosen: Blocks with experts.
-        routed: Numbers that the chosen experts are fed and give.
+        routed: Numbers that the chosen experts give.
         router: Bytes of what chooses them.
         experts: Bytes of theirs.
     """
 
     blocks: int
     numbers: int
+    heads: int
     dense: int
     output: int
     chosen: int
@@ -56,11 +58,12 @@ def amounts(shape: Shape, phase: Phase) -> Amounts:
     share = shape.used / shape.experts if shape.experts else 0.0
     return Amounts(
         blocks=shape.layers,
-        numbers=sum(sum(part.dims) for part in dense),
+        numbers=sum(part.dims[1] for part in dense),
+        heads=shape.layers * shape.heads,
         dense=sum(part.nbytes for part in dense),
         output=sum(part.nbytes for part in passed if part.name == "output.weight"),
         chosen=len(routers),
-        routed=sum(shape.used * sum(part.dims[:2]) for part in experts),
+        routed=sum(shape.used * part.dims[1] for part in experts),
         router=sum(part.nbytes for part in routers),
         experts=round(share * sum(part.nbytes for part in experts)),
     )

@@ -10,7 +10,7 @@ from msgspec import Meta
 from edged.models.blocks import SIZES
 from edged.models.figures import KvType  # noqa: TC001 - msgspec resolves it
 
-VERSION = 2  # raise it when trials or their meaning change, so that old figures are not taken
+VERSION = 3  # raise it when trials or their meaning change, so that old figures are not taken
 MAX_RATES = 1024  # 20 types, two uses, repacked or not, some numbers of threads
 MAX_BYTES = 1 << 20  # of the file
 Seconds = Annotated[float, Meta(ge=0, le=1e3)]
@@ -55,15 +55,17 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         threads: So many compute.
         token: Once.
         block: Of each block: barriers, whatever its width.
-        number: Of each number that a matrix is fed or gives: norms, positions, quantising.
-        experts: Of each block with experts, besides.
-        routed: Of each number that a chosen expert is fed or gives.
+        number: Of each number that a matrix gives: its row, norms, positions, quantising.
+        head: Of each query head of a block.
+        experts: Of each block with experts, besides: choosing among them.
+        routed: Of each number that a chosen expert gives.
     """
 
     threads: Threads
     token: Cost
     block: Cost
     number: Cost
+    head: Cost
     experts: Cost
     routed: Cost
 

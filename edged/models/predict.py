@@ -34,7 +34,7 @@ class Part(NamedTuple):
         use: Of them.
         repacked: Whether they are rearranged.
         nbytes: That one token passes.
-        numbers: That they are fed and give.
+        numbers: That they give.
         last: Only the last token of a prompt does.
     """
 
@@ -93,7 +93,7 @@ def parts(header: Header, setup: Setup) -> Iterator[Part]:
     end = (OUTPUT, f"blk.{model.block_count - 1}.ffn_")
     for tensor in header.tensors:
         repacked = setup.repack and is_repacked(tensor, setup.features)
-        numbers = sum(tensor.dims[:2])
+        numbers = tensor.dims[1] if len(tensor.dims) > 1 else 0
         last = tensor.name.startswith(end)
         if tensor.name == EMBEDDING:
             if OUTPUT not in named:  # the embedding is the output too, in a copy of its own
@@ -112,10 +112,14 @@ def attended(header: Header) -> int:
 
     Each query head reads them: heads that share them find them in the cache, but compute anew.
     """
+    return _heads(header) * (header.geometry.key_length + header.geometry.value_length)
+
+
+def _heads(header: Header) -> int:
+    """Query heads of all blocks that have attention."""
     model = header.geometry
-    width = model.key_length + model.value_length
     pairs = zip(model.head_counts, model.head_counts_kv, strict=True)
-    return sum(heads for heads, cached in pairs if cached) * width
+    return sum(heads for heads, cached in pairs if cached)
 
 
 def _cost(header: Header, calibration: Calibration, passed: list[Part], threads: int) -> Cost:
@@ -124,6 +128,7 @@ def _cost(header: Header, calibration: Calibration, passed: list[Part], threads:
     costs = [
         (base.token, 1.0, 1.0),
         (base.block, header.geometry.block_count, header.geometry.block_count),
+        (base.head, _heads(header), _heads(header)),
         (base.experts, chosen, max(0, chosen - 1)),
     ]
     for part in passed:

@@ -11,14 +11,17 @@ from edged.models.amounts import amounts
 from edged.models.calibration import Base, Cost, Rate, Slope
 from edged.models.leastsquares import fit
 from edged.models.trials import (
-    NARROW,
+    FAR,
+    FAR_KIND,
+    HEADS,
     ONCE,
     REFERENCE,
     ROUTER,
     SLIM,
-    SLIM_NARROW,
+    SLIM_WIDE,
     THIN,
     TICK_S,
+    WIDE,
     repetitions,
 )
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 # The weights are by far most of a model that is to tell what they cost; less than so much of its
 # time is noise in the other terms.
 _LEAST_SHARE = 0.1
-_COSTS = ("token", "block", "number", "experts", "routed")  # of a Base
+_COSTS = ("token", "block", "number", "head", "experts", "routed")  # of a Base
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -83,7 +86,7 @@ class _Solver:
     """The terms of one phase with one number of threads.
 
     Attributes:
-        base: Seconds in the order of `Base`: token, block, number, experts, routed.
+        base: Seconds in the order of `Base`: token, block, number, head, experts, routed.
     """
 
     def __init__(
@@ -98,37 +101,51 @@ class _Solver:
         self._amounts = {
             (trial.name, trial.repack): amounts(trial.shape, phase) for trial in trials
         }
-        *plain, self._reference = self._plain()
+        *plain, reference = self._plain()
         self.base = (*plain, 0.0, 0.0)
+        self._reference = {False: reference, True: reference}
+        if (f"dense {REFERENCE}", True, 0) in self._times:
+            self._reference[True] = self._byte(f"dense {REFERENCE}", repack=True)
         self._router = self._byte(f"dense {ROUTER}", repack=False)
         experts, routed, _ = self._experts()
         self.base = (*plain, experts, routed)
+        self._farther = self._beyond()
 
     def byte(self, trial: Trial) -> float:
         """Seconds of a byte of the type that a trial is about."""
-        return self._byte(trial.name, repack=trial.repack)
+        more = self._farther if trial.shape.experts else 0.0
+        return more + self._byte(trial.name, repack=trial.repack)
 
     def deeper(self, trial: Trial) -> float:
         """Seconds that a token takes longer at the trial's depth."""
         deep, empty = (self._times[trial.name, trial.repack, at] for at in (trial.depth, 0))
         return max(0.0, deep - empty)
 
+    def _beyond(self) -> float:
+        """Seconds that a byte of experts takes longer where they are larger than any cache."""
+        if (f"{FAR} {FAR_KIND}", False, 0) not in self._times:
+            return 0.0
+        far, near = (self._byte(f"{use} {FAR_KIND}", repack=False) for use in (FAR, "experts"))
+        return max(0.0, far - near)
+
     def _plain(self) -> tuple[float, ...]:
-        """Once, of a block, of a number, of a byte of the reference type."""
-        names = (ONCE, THIN, NARROW, f"dense {REFERENCE}")
+        """Once, of a block, of a number, of a head, of a byte of the reference type."""
+        names = (ONCE, THIN, WIDE, HEADS, f"dense {REFERENCE}")
         found = [self._amounts[name, False] for name in names]
-        rows = [(1.0, each.blocks, each.numbers, each.dense + each.output) for each in found]
+        rows = [
+            (1.0, each.blocks, each.numbers, each.heads, each.dense + each.output) for each in found
+        ]
         return fit(rows, [self._times[name, False, 0] for name in names])
 
     def _experts(self) -> tuple[float, ...]:
         """Of a block's experts, of a number of theirs, of a byte of the reference type."""
-        names = (SLIM, SLIM_NARROW, f"experts {REFERENCE}")
+        names = (SLIM, SLIM_WIDE, f"experts {REFERENCE}")
         found = [self._amounts[name, False] for name in names]
         rows = [(each.chosen, each.routed, each.experts) for each in found]
         times = [self._times[name, False, 0] for name in names]
         # What is no more than the rest of the model is expected to take says nothing.
         rests = [
-            max(time * _LEAST_SHARE, time - self._passed(each))
+            max(time * _LEAST_SHARE, time - self._passed(each, repack=False))
             for time, each in zip(times, found, strict=True)
         ]
         return fit(rows, rests)
@@ -137,13 +154,13 @@ class _Solver:
         found, time = self._amounts[name, repack], self._times[name, repack, 0]
         known = found._replace(dense=0) if not found.experts else found
         own = found.experts or found.dense
-        return max(time * _LEAST_SHARE, time - self._passed(known)) / own
+        return max(time * _LEAST_SHARE, time - self._passed(known, repack=repack)) / own
 
-    def _passed(self, found: Amounts) -> float:
+    def _passed(self, found: Amounts, *, repack: bool) -> float:
         """All but the experts' weights."""
-        token, block, number, experts, routed = self.base
-        plain = token + block * found.blocks + number * found.numbers
-        weights = (found.dense + found.output) * self._reference
+        token, block, number, head, experts, routed = self.base
+        plain = token + block * found.blocks + number * found.numbers + head * found.heads
+        weights = (found.dense + found.output) * self._reference[repack]
         chosen = experts * found.chosen + routed * found.routed
         return plain + weights + chosen + (found.router and found.router * self._router)
 
@@ -153,7 +170,7 @@ def _rates(
 ) -> Iterator[Rate]:
     for trial in trials:
         use, _, kind = trial.name.partition(" ")
-        if kind and not trial.depth:
+        if kind and use != FAR and not trial.depth:
             yield Rate(
                 kind=kind,
                 use="experts" if use == "experts" else "dense",

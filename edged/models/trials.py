@@ -1,8 +1,8 @@
 """Which made-up models calibrate a board.
 
-A token's time is taken as a sum: once, of each block and each block's experts, of each number that
-matrices are fed and give, of each byte of weights by its type. A few models that differ in one term
-each tell the terms apart.
+A token's time is taken as a sum: once, of each block and each block's experts, of each head, of
+each number that matrices give, of each byte of weights by its type. A few models that differ in one
+term each tell the terms apart.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # Types that published files are made of.
 KINDS = ("q4_K", "q2_K", "q3_K", "q5_K", "q6_K", "q8_0", "q4_0", "iq4_xs", "iq3_s", "f16")
-REFERENCE = "q4_K"  # whose trials tell the other terms
+# Whose trials tell the other terms: of its short blocks models of next to no weights can be made.
+REFERENCE = "q8_0"
 ROUTER = "f32"  # of what chooses the experts
 # Decode reads memory only if a model is some times what the last-level cache holds; a dense model
 # is read in turn, so that less will do, while experts are hit at random. Where they stay mapped, in
@@ -30,6 +31,12 @@ ROUTER = "f32"  # of what chooses the experts
 DENSE_CACHES, EXPERT_CACHES, MAPPED_CACHES = 3, 8, 12
 DENSE_LEAST, DENSE_MOST = 48 << 20, 128 << 20  # bytes of weights
 EXPERT_LEAST, EXPERT_MOST, MAPPED_MOST = 64 << 20, 256 << 20, 384 << 20
+# Where caches are larger than that allows for (a virtual machine has a share of them that it cannot
+# know), experts of one usual type are tried beyond them too, in a file of holes: it tells what a
+# byte costs more there. What is read in turn is fetched ahead, and costs the same.
+FAR, FAR_KIND, FAR_CACHES = "far", "q4_K", 3
+NEAR = 160 << 20  # bytes of experts then
+FAR_SHARE = 8  # of the memory that is available
 DENSE_HEADS, DENSE_FF = 16, 2048  # so that a block of any type is a small part of the whole
 EXPERT_FF = 768  # as in a model of 30 billion weights
 EXPERTS, USED = 128, 8
@@ -37,10 +44,11 @@ EXPERTS, USED = 128, 8
 EXPERT_BLOCKS = 2
 FEW_HEADS, FEW_KV_HEADS = 8, 2  # beside experts, so that attention does not hide them
 FEWEST_EXPERTS = 16
-# Models of next to no weights, wide and narrow: blocks, and what a number costs that passes them.
-ONCE, THIN, NARROW, SLIM, SLIM_NARROW = "once", "thin", "narrow", "slim", "slim-narrow"
-THIN_HEADS, THIN_FF, THIN_BLOCKS, SLIM_BLOCKS = 4, 256, 24, 6
-NARROW_WIDTH = 512
+# Models of next to no weights, and others that are wider or have more heads.
+ONCE, THIN, WIDE, HEADS, SLIM, SLIM_WIDE = "once", "thin", "wide", "heads", "slim", "slim-wide"
+THIN_FF, THIN_WIDTH, THIN_HEADS, THIN_HEAD = 32, 256, 2, 64
+THIN_BLOCKS, WIDE_BLOCKS, SLIM_BLOCKS, SLIM_WIDE_BLOCKS = 24, 8, 12, 3
+MORE_FF, MORE_WIDTH, MORE_SLIM_WIDTH, MORE_HEADS, MORE_KV_HEADS = 256, 2048, 512, 16, 2
 # Bytes of weights that one repetition passes, about: some 30 to 100 ms, since of short ones the
 # quickest is luckier than any answer.
 PASSED = 640 << 20
@@ -57,7 +65,7 @@ TICK_S = 1e-9  # a time that no clock tells from none
 BUDGET_S = 55.0  # that a person may wait for `edged calibrate`, less a trial
 READ_REPEAT = 2  # of the first round: prefill computes, and is little disturbed
 DEPTH = 512  # tokens of context at which attention is timed
-SLOPE_BLOCKS, SLOPE_WIDTH, SLOPE_HEADS, SLOPE_KV = 4, 512, 32, 4
+SLOPE_BLOCKS, SLOPE_FF, SLOPE_WIDTH, SLOPE_HEADS, SLOPE_KV = 4, 256, 512, 32, 4
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,31 +115,63 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     prefill: tuple[float, ...] = ()
 
 
-def plan(features: Collection[str], cache_bytes: int, kinds: Sequence[str] = KINDS) -> list[Trial]:
+def plan(
+    features: Collection[str],
+    cache_bytes: int,
+    kinds: Sequence[str] = KINDS,
+    memory_bytes: int = 0,
+) -> list[Trial]:
     """The trials in their order.
 
     Args:
         features: Of the CPU: what is not rearranged on it is tried once.
         cache_bytes: Of its last-level cache.
         kinds: Types to try; the reference type and the router's are tried besides.
+        memory_bytes: That are available.
     """
-    thin = Shape(layers=THIN_BLOCKS, kind=REFERENCE, ff=THIN_FF, heads=THIN_HEADS, kv_heads=1)
-    slim = msgspec.structs.replace(
-        thin, layers=SLIM_BLOCKS, experts=FEWEST_EXPERTS, used=USED, expert_kind=REFERENCE
-    )
-    trials = [
-        Trial(name=ONCE, shape=msgspec.structs.replace(thin, layers=1)),
-        Trial(name=THIN, shape=thin),
-        Trial(name=NARROW, shape=msgspec.structs.replace(thin, width=NARROW_WIDTH)),
-        Trial(name=f"dense {ROUTER}", shape=_dense(ROUTER, cache_bytes)),
-        Trial(name=SLIM, shape=slim),
-        Trial(name=SLIM_NARROW, shape=msgspec.structs.replace(slim, width=NARROW_WIDTH)),
-    ]
+    far = _far(cache_bytes, memory_bytes)
+    trials = [*_light(), Trial(name=f"dense {ROUTER}", shape=_dense(ROUTER, cache_bytes))]
     for kind in dict.fromkeys((REFERENCE, *kinds)):
         for repack in (False, True):
             if not repack or repackable(kind, EXPERT_FF, features):
-                trials += _both(kind, cache_bytes, repack=repack)
-    return [*trials, *_slopes()]
+                size = NEAR if far else _beyond(cache_bytes, repack=repack)
+                shape = _experts(kind, size)
+                trials += [
+                    Trial(name=f"dense {kind}", shape=_dense(kind, cache_bytes), repack=repack),
+                    Trial(name=f"experts {kind}", shape=shape, repack=repack, read=_read(shape)),
+                ]
+    return [*trials, *far, *_slopes()]
+
+
+def _light() -> Iterator[Trial]:
+    """Models of next to no weights."""
+    thin = Shape(
+        layers=THIN_BLOCKS,
+        kind=REFERENCE,
+        ff=THIN_FF,
+        width=THIN_WIDTH,
+        heads=THIN_HEADS,
+        kv_heads=1,
+        head=THIN_HEAD,
+        expert_kind=REFERENCE,
+    )
+    chosen: dict[str, int] = {"experts": EXPERTS, "used": USED}
+    changes: dict[str, dict[str, int]] = {
+        ONCE: {"layers": 1},
+        THIN: {},
+        WIDE: {"layers": WIDE_BLOCKS, "width": MORE_WIDTH},
+        HEADS: {"heads": MORE_HEADS, "kv_heads": MORE_KV_HEADS},
+        SLIM: {"layers": SLIM_BLOCKS, **chosen},
+        SLIM_WIDE: {
+            "layers": SLIM_WIDE_BLOCKS,
+            "width": MORE_SLIM_WIDTH,
+            "ff": MORE_FF,
+            **chosen,
+        },
+    }
+    for name, change in changes.items():
+        shape = msgspec.structs.replace(thin, **change)
+        yield Trial(name=name, shape=shape, read=_read(shape) if shape.experts else DENSE_READ)
 
 
 def rounds(planned: Sequence[Trial]) -> list[Trial]:
@@ -160,18 +200,11 @@ def doubtful(planned: Sequence[Trial], timings: Iterable[Timing]) -> list[Trial]
     return [msgspec.structs.replace(trial, read=0) for trial in found]
 
 
-def _both(kind: str, cache_bytes: int, *, repack: bool) -> Iterator[Trial]:
-    dense = _dense(kind, cache_bytes)
-    yield Trial(name=f"dense {kind}", shape=dense, repack=repack)
-    shape = _experts(kind, cache_bytes, repack=repack)
-    yield Trial(name=f"experts {kind}", shape=shape, repack=repack, read=_read(shape))
-
-
 def _slopes() -> Iterator[Trial]:
     shape = Shape(
         layers=SLOPE_BLOCKS,
         kind=REFERENCE,
-        ff=THIN_FF,
+        ff=SLOPE_FF,
         width=SLOPE_WIDTH,
         heads=SLOPE_HEADS,
         kv_heads=SLOPE_KV,
@@ -191,9 +224,13 @@ def _dense(kind: str, cache_bytes: int) -> Shape:
     return msgspec.structs.replace(shape, layers=layers)
 
 
-def _experts(kind: str, cache_bytes: int, *, repack: bool) -> Shape:
+def _beyond(cache_bytes: int, *, repack: bool) -> int:
+    """Bytes of experts of which most are in no cache."""
     caches, most = (EXPERT_CACHES, EXPERT_MOST) if repack else (MAPPED_CACHES, MAPPED_MOST)
-    size = min(most, max(EXPERT_LEAST, caches * cache_bytes))
+    return min(most, max(EXPERT_LEAST, caches * cache_bytes))
+
+
+def _experts(kind: str, size: int) -> Shape:
     shape = Shape(
         layers=EXPERT_BLOCKS,
         kind=REFERENCE,
@@ -203,6 +240,21 @@ def _experts(kind: str, cache_bytes: int, *, repack: bool) -> Shape:
         used=USED,
         expert_kind=kind,
     )
-    one = 3 * nbytes(kind, EXPERT_FF * shape.width) * shape.layers
-    count = min(EXPERTS, max(FEWEST_EXPERTS, size // one)) // USED * USED
-    return msgspec.structs.replace(shape, experts=count)
+    count = min(EXPERTS, max(FEWEST_EXPERTS, size // (_expert(shape) * shape.layers)))
+    return msgspec.structs.replace(shape, experts=count // USED * USED)
+
+
+def _far(cache_bytes: int, memory_bytes: int) -> list[Trial]:
+    """Nothing where the others get beyond the cache by themselves, or memory does not allow it."""
+    shape = _experts(FAR_KIND, NEAR)
+    size = min(FAR_CACHES * cache_bytes, memory_bytes // FAR_SHARE)
+    layers = size // (_expert(shape) * EXPERTS)
+    if MAPPED_CACHES * cache_bytes <= MAPPED_MOST or layers < EXPERT_BLOCKS:
+        return []
+    shape = msgspec.structs.replace(shape, layers=layers, experts=EXPERTS, hollow=True)
+    return [Trial(name=f"{FAR} {FAR_KIND}", shape=shape, read=0)]
+
+
+def _expert(shape: Shape) -> int:
+    """Bytes of one expert of one block."""
+    return 3 * nbytes(shape.expert_kind, shape.ff * shape.width)

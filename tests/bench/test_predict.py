@@ -11,7 +11,9 @@ ZERO = Cost(0.0, 0.0)
 CALIBRATION = Calibration(
     board="b",
     rates=(),
-    bases=(Base(threads=1, token=ZERO, block=ZERO, number=ZERO, experts=ZERO, routed=ZERO),),
+    bases=(
+        Base(threads=1, token=ZERO, block=ZERO, number=ZERO, head=ZERO, experts=ZERO, routed=ZERO),
+    ),
     seconds=50.0,
 )
 

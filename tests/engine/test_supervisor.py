@@ -283,7 +283,7 @@ def test_the_environment_holds_no_secret() -> None:
     given["PYTHONSAFEPATH"] = "1"
     assert child_environment(given, "x86_64") == {
         "OMP_NUM_THREADS": "2",
-        "GOMP_SPINCOUNT": "1000",
+        "GOMP_SPINCOUNT": "5000",
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "PYTHONPATH": "/p",
         "PYTHONSAFEPATH": "1",

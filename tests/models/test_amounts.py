@@ -13,7 +13,8 @@ def test_a_dense_model_passes_every_matrix_for_each_decoded_token() -> None:
     found = amounts(DENSE, "decode")
     matrices = [part for part in parts(DENSE) if not part.ones and part.name.startswith("blk.")]
     assert found.dense == sum(part.nbytes for part in matrices)
-    assert found.numbers == sum(sum(part.dims) for part in matrices)
+    assert found.numbers == sum(part.dims[1] for part in matrices)
+    assert found.heads == 3 * 2
     assert found.output > 0
     assert (found.blocks, found.chosen, found.routed, found.router, found.experts) == (
         3,
@@ -28,7 +29,7 @@ def test_of_experts_the_used_ones_count() -> None:
     found = amounts(EXPERTS, "decode")
     experts = sum(part.nbytes for part in parts(EXPERTS) if "_exps" in part.name)
     assert found.experts == experts * 4 / 16
-    assert found.routed == 3 * 4 * 3 * (256 + 256)
+    assert found.routed == 3 * 4 * (256 + 256 + 256)
     assert found.router == 3 * 256 * 16 * 4
     assert found.chosen == 3
 

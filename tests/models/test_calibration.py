@@ -36,7 +36,7 @@ def rate(kind: str, use: str = "dense", *, repacked: bool = False, threads: int 
 def known(*rates: Rate, slopes: tuple[Slope, ...] = ()) -> Calibration:
     counts = sorted({each.threads for each in rates} | {2})
     bases = tuple(
-        Base(threads=n, token=ZERO, block=ZERO, number=ZERO, experts=ZERO, routed=ZERO)
+        Base(threads=n, token=ZERO, block=ZERO, number=ZERO, head=ZERO, experts=ZERO, routed=ZERO)
         for n in counts
     )
     return Calibration(board="b", rates=rates, bases=bases, slopes=slopes)

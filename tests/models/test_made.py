@@ -4,6 +4,7 @@ import random
 from math import prod
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, dequantize
@@ -73,3 +74,14 @@ def test_pieces_are_small_and_tensors_whole() -> None:
     assert all(len(piece) <= CHUNK_BYTES for piece in file(shape, source()))
     for part in parts(shape):
         assert part.nbytes == nbytes(part.kind, prod(part.dims))
+
+
+def test_hollow_experts_are_zeros_and_nothing_else_is() -> None:
+    dense = Shape(layers=1, kind="q8_0", ff=32, width=256, heads=2, kv_heads=1)
+    shape = msgspec.structs.replace(dense, experts=8, used=2, expert_kind="q8_0", hollow=True)
+    data = b"".join(file(shape, source()))
+    header = read(data, len(data))
+    assert isinstance(header, Header)
+    for tensor in header.tensors:
+        at = header.data_offset + tensor.offset
+        assert any(data[at : at + tensor.nbytes]) == ("_exps" not in tensor.name), tensor.name

@@ -14,10 +14,12 @@ from tests.models.test_need import DENSE, EXPERTS, with_geometry
 
 ZERO = Cost(0.0, 0.0)
 GB_S = Cost(1e-9, 1e-10)
-NOTHING = Base(threads=1, token=ZERO, block=ZERO, number=ZERO, experts=ZERO, routed=ZERO)
+NOTHING = Base(threads=1, token=ZERO, block=ZERO, number=ZERO, head=ZERO, experts=ZERO, routed=ZERO)
 
 
-def known(*, kinds: tuple[str, ...] = ("q4_K", "q5_K", "f32"), **changes: Any) -> Calibration:
+def known(
+    *, kinds: tuple[str, ...] = ("q4_K", "q5_K", "q8_0", "f32"), **changes: Any
+) -> Calibration:
     rates = tuple(
         Rate(kind=kind, use=use, repacked=False, threads=1, byte=GB_S)
         for kind in kinds

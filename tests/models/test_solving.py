@@ -8,19 +8,22 @@ from hypothesis import strategies as st
 from edged.models.amounts import Phase, amounts
 from edged.models.calibration import Cost
 from edged.models.solving import solve
-from edged.models.trials import KINDS, REFERENCE, ROUTER, Timing, Trial, plan
+from edged.models.trials import FAR, KINDS, REFERENCE, ROUTER, Timing, Trial, plan
 
 CACHE = 2 << 20  # of a Pi 5
 SECONDS = st.floats(1e-10, 1e-9)
-# token, block, number, experts, routed
-CONSTANTS = {"decode": (1e-4, 5e-6, 5e-9, 2e-5, 3e-9), "prefill": (1e-6, 1e-6, 1e-9, 1e-6, 1e-9)}
+# token, block, number, head, experts, routed
+CONSTANTS = {
+    "decode": (1e-4, 5e-6, 5e-9, 1e-6, 2e-5, 3e-9),
+    "prefill": (1e-6, 1e-6, 1e-9, 1e-7, 1e-6, 1e-9),
+}
 
 
 def cost(trial: Trial, byte: dict[str, float], phase: Phase) -> float:
     """A token's time as the sum says."""
-    token, block, number, experts, routed = CONSTANTS[phase]
+    token, block, number, head, experts, routed = CONSTANTS[phase]
     shape, found = trial.shape, amounts(trial.shape, phase)
-    total = token + block * found.blocks + number * found.numbers
+    total = token + block * found.blocks + number * found.numbers + head * found.heads
     total += found.dense * byte[shape.kind] + found.output * byte[REFERENCE]
     total += experts * found.chosen + routed * found.routed + found.router * byte[ROUTER]
     return total + found.experts * byte[shape.expert_kind]
@@ -54,7 +57,7 @@ def test_the_terms_of_a_sum_are_found_again(values: list[float], slope: float) -
     found = solve(trials, timed(trials, 2, byte, slope))
     assert found.spread == 0
     (base,) = found.bases
-    costs = (base.token, base.block, base.number, base.experts, base.routed)
+    costs = (base.token, base.block, base.number, base.head, base.experts, base.routed)
     decode, prefill = CONSTANTS["decode"], CONSTANTS["prefill"]
     assert [each.decode for each in costs] == pytest.approx(decode, rel=1e-3)
     assert [each.prefill for each in costs] == pytest.approx(prefill, rel=1e-3)
@@ -63,6 +66,29 @@ def test_the_terms_of_a_sum_are_found_again(values: list[float], slope: float) -
         assert rate.byte.decode == pytest.approx(cost.decode, rel=1e-3), rate
         assert rate.byte.prefill == pytest.approx(cost.prefill, rel=1e-3), rate
     assert all(each.number.decode == pytest.approx(slope, rel=1e-2) for each in found.slopes)
+
+
+def test_experts_beyond_the_cache_make_all_experts_dearer() -> None:
+    trials = plan(("avx2",), 480 << 20, memory_bytes=16 << 30)
+    byte = dict.fromkeys((*KINDS, ROUTER), 1e-10)
+    timings = [
+        msgspec.structs.replace(
+            each,
+            decode=tuple(
+                time + 3e-11 * amounts(trial.shape, "decode").experts for time in each.decode
+            ),
+        )
+        if trial.name.startswith(FAR)
+        else each
+        for trial in trials
+        for each in timed([trial], 1, byte, 0)
+    ]
+    found = solve(trials, timings)
+    assert not any(rate.use == FAR for rate in found.rates)
+    for rate in found.rates:
+        decode = 1.3e-10 if rate.use == "experts" else 1e-10
+        assert rate.byte.decode == pytest.approx(decode, rel=1e-3), rate
+        assert rate.byte.prefill == pytest.approx(1e-10, rel=1e-3), rate
 
 
 def test_prefill_is_timed_with_the_most_threads_and_scales() -> None:

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from edged.models.amounts import amounts
 from edged.models.trials import (
     DENSE_LEAST,
     DENSE_MOST,
     DEPTH,
     EXPERT_MOST,
+    FAR,
+    FAR_CACHES,
+    FAR_SHARE,
     FEWEST_DECODED,
     FEWEST_EXPERTS,
     MAPPED_MOST,
     MOST_DECODED,
-    NARROW,
     ONCE,
     REFERENCE,
     ROUNDS,
     THIN,
+    WIDE,
     Timing,
     Trial,
     doubtful,
@@ -71,10 +77,36 @@ def test_a_repetition_takes_as_many_tokens_as_make_it_long_enough() -> None:
     assert FEWEST_DECODED <= large < small / 4
 
 
-def test_models_without_weights_are_alike_but_for_their_width() -> None:
-    wide, narrow = named(THIN).shape, named(NARROW).shape
-    assert (wide.layers, wide.ff) == (narrow.layers, narrow.ff)
-    assert wide.width > narrow.width
+def test_models_of_next_to_no_weights_are_alike_but_for_one_thing() -> None:
+    wide, thin = named(WIDE).shape, named(THIN).shape
+    assert msgspec.structs.replace(wide, width=thin.width, layers=thin.layers) == thin
+    assert wide.width > thin.width
+    assert (
+        amounts(thin, "decode").dense
+        < amounts(named(f"dense {REFERENCE}").shape, "decode").dense / 10
+    )
+
+
+def test_beyond_a_cache_that_others_cannot_exceed_one_usual_type_is_tried() -> None:
+    cache = 480 << 20
+    planned = plan((), cache, memory_bytes=16 << 30)
+    (far,) = [trial for trial in planned if trial.name.startswith(FAR)]
+    found = amounts(far.shape, "decode")
+    every = found.experts * far.shape.experts / far.shape.used
+    assert (FAR_CACHES - 1) * cache < every <= FAR_CACHES * cache
+    assert far.shape.hollow
+    near = {trial.name: trial.shape for trial in planned}["experts q4_K"]
+    assert (far.shape.width, far.shape.ff) == (near.width, near.ff)
+    assert FEWEST_EXPERTS < near.experts < far.shape.experts
+
+
+@pytest.mark.parametrize(
+    ("cache", "memory"), [(32 << 20, 64 << 30), (480 << 20, 4 << 30), (480 << 20, 0)]
+)
+def test_none_is_where_others_exceed_the_cache_or_memory_is_short(cache: int, memory: int) -> None:
+    planned = plan((), cache, memory_bytes=memory)
+    assert not any(trial.name.startswith(FAR) for trial in planned)
+    assert memory // FAR_SHARE < FAR_CACHES * cache or cache == 32 << 20
 
 
 def test_each_is_loaded_in_every_round_and_reads_in_the_first() -> None:
@@ -98,7 +130,7 @@ def test_repetitions_of_all_rounds_come_together() -> None:
 def test_what_rounds_disagree_about_is_timed_again_most_first() -> None:
     planned = plan(("avx2",), CACHE)
     calm = [timing(ONCE, 1.0), timing(ONCE, 1.04), timing("dense q4_K", 1.0, 1.5, repack=True)]
-    wild = [timing(THIN, 1.0, threads=2), timing(THIN, 2.0, threads=2), timing(NARROW, 0.0, 0.0)]
+    wild = [timing(THIN, 1.0, threads=2), timing(THIN, 2.0, threads=2), timing(WIDE, 0.0, 0.0)]
     again = doubtful(planned, [*calm, *wild])
     assert [(trial.name, trial.repack) for trial in again] == [
         (THIN, False),
