@@ -34,9 +34,9 @@ _INHERITED = frozenset(
     }
 )
 _INHERITED_PREFIXES = ("OMP_", "GOMP_")
-# OpenMP's threads spin at each barrier, on x86 for some 15 ms by default. Two threads on two cores, a
-# made-up Qwen3-MoE: 22.9 ms a token with this count, 24.3 with 1,000, asleep 30; one busy neighbour
-# leaves 0.4 of the rate with it, 0.07 by default, before a thread is given up to him.
+# OpenMP's threads spin at each barrier, on x86 for some 15 ms by default. Two threads on two cores,
+# a made-up Qwen3-MoE: 22.9 ms a token with this count, 24.3 with 1,000, asleep 30; one busy
+# neighbour leaves 0.4 of the rate, before a thread is given up to him.
 # It counts looks, and x86 rests for 40 to 140 cycles between two of them. Elsewhere libgomp looks
 # again at once, every two or three cycles: there it takes more looks for the same 200 us or so, or
 # a Pi would sleep at most barriers. (Reckoned from libgomp's source; not tried on a board.)
