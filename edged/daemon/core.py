@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import edged
 from edged.daemon import making, report
+from edged.daemon.alarm import Alarm
 from edged.daemon.changing import Changer
 from edged.daemon.door import BATCH, Door
 from edged.daemon.facts import FactKeeper
@@ -20,7 +21,7 @@ from edged.daemon.handling import Handling
 from edged.daemon.headroom import headroom
 from edged.daemon.house import make_house
 from edged.daemon.inbox import Inbox
-from edged.daemon.items import DrainOver, Stop, Tick
+from edged.daemon.items import DrainOver, Stop, Tick, text_alone
 from edged.daemon.model import Model, find_model
 from edged.daemon.notes import Notes
 from edged.daemon.outbound import Outbound
@@ -105,7 +106,7 @@ class Daemon:
         self._dispatcher = Dispatcher(making.serving_settings(config))
         self._rows = Rows(Ledger(state_dir / LEDGER_FILE, clock), journal)
         self._ledger_retry_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(lambda: self._offer(Tick()))
         self._drain_timer: asyncio.TimerHandle | None = None
         self._model = self._find_model()
         self._engine = making.supervisor(config, self._model, self._offer, clock, self._notes)
@@ -202,6 +203,8 @@ class Daemon:
         items = await self._inbox.take(BATCH)
         now = self._clock.monotonic()
         await self._outbound.perform(self._decide(items, now), now)
+        if text_alone(items) and not self._alarm.due(now):
+            return  # most turns; all below costs as much again, and is done at the alarm
         await self._retry_ledger(now)
         if self._changer is not None:
             self._changer.due(now)
@@ -252,12 +255,8 @@ class Daemon:
 
     def _arm(self) -> None:
         now = self._clock.monotonic()
-        if self._timer is not None:
-            self._timer.cancel()
         rooms = (self._reporter.next_at(now), self._heat.next_at(now))
-        due = min(*rooms, self._panel.next_at(), self._fleet.next_at)
-        delay = max(0.0, due - now)
-        self._timer = asyncio.get_running_loop().call_later(delay, self._offer, Tick())
+        self._alarm.set(min(*rooms, self._panel.next_at(), self._fleet.next_at), now)
 
     def _used(self, messages: Messages, now: float) -> None:
         if self._prefixes is not None:
@@ -278,9 +277,9 @@ class Daemon:
 
     async def _shutdown(self) -> None:
         """Mirrors the startup: broker, child, ledger."""
-        for timer in (self._timer, self._drain_timer):
-            if timer is not None:
-                timer.cancel()
+        self._alarm.cancel()
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
         self._reporter.due(self._clock.monotonic())
         await self._session.close(FLUSH_S)
         # What the broker took in those seconds is settled, else it would be sent again.

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
+from edged.engine.frames import Delta
 from edged.settings import Config  # noqa: TC001 - msgspec reads the annotations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -31,3 +37,8 @@ class ConfigRead(msgspec.Struct, frozen=True):
     """The configuration was read again and has no mistakes."""
 
     config: Config
+
+
+def text_alone(items: Iterable[object]) -> bool:
+    """Whether nothing but more of some answers has come: it changes nothing else that is told."""
+    return all(type(item) is Delta for item in items)
