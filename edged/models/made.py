@@ -24,7 +24,6 @@ VOCABULARY = 1024  # so few that the output costs next to nothing
 CONTEXT = 16_384
 ROPE_BASE = 1e6
 EPSILON = 1e-6
-EMBEDDING_KIND = "q8_0"
 _NUMBERS = {each.name: number for number, each in TYPES.items()}
 _NORMAL, _UNKNOWN, _CONTROL = 1, 2, 3  # llama.cpp's kinds of tokens
 _SPECIALS = (("<unk>", _UNKNOWN), ("<s>", _CONTROL), ("</s>", _CONTROL))
@@ -45,6 +44,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
         experts: In a block; 0 makes a dense model.
         used: Experts that read each token.
         expert_kind: Type of their matrices.
+        table_kind: Type of the embedding and the output.
         hollow: The experts are zeros, which take no room on disk and as long to compute.
     """
 
@@ -58,6 +58,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     experts: int = 0
     used: int = 0
     expert_kind: str = "q4_K"
+    table_kind: str = "q8_0"
     hollow: bool = False
 
     @property
@@ -94,10 +95,10 @@ def parts(shape: Shape) -> list[Part]:
     """Every tensor, in the order of the file."""
     table = (shape.width, VOCABULARY)
     return [
-        Part("token_embd.weight", table, EMBEDDING_KIND),
+        Part("token_embd.weight", table, shape.table_kind),
         *(part for layer in range(shape.layers) for part in _layer(shape, f"blk.{layer}")),
         Part("output_norm.weight", (shape.width,), "f32", ones=True),
-        Part("output.weight", table, EMBEDDING_KIND),
+        Part("output.weight", table, shape.table_kind),
     ]
 
 

@@ -36,7 +36,8 @@ LIMIT = 4096
 
 
 def header(**changes: Any) -> Header:
-    shape = Shape(**{"layers": 2, "kind": "q4_K", "ff": 512, **SMALL, **changes})
+    kinds = {"kind": "q4_K", "table_kind": "q4_K"}
+    shape = Shape(**{"layers": 2, "ff": 512, **kinds, **SMALL, **changes})
     data = b"".join(file(shape, random.Random(0).randbytes))  # noqa: S311 - weights
     found = read(data, len(data))
     assert isinstance(found, Header)

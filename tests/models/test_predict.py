@@ -17,9 +17,7 @@ GB_S = Cost(1e-9, 1e-10)
 NOTHING = Base(threads=1, token=ZERO, block=ZERO, number=ZERO, head=ZERO, experts=ZERO, routed=ZERO)
 
 
-def known(
-    *, kinds: tuple[str, ...] = ("q4_K", "q5_K", "q8_0", "f32"), **changes: Any
-) -> Calibration:
+def known(*, kinds: tuple[str, ...] = ("q4_K", "q5_K", "f32"), **changes: Any) -> Calibration:
     rates = tuple(
         Rate(kind=kind, use=use, repacked=False, threads=1, byte=GB_S)
         for kind in kinds
