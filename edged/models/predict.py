@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from edged.models.fit import Setup
     from edged.models.gguf import Header
 
-# Full-depth models that no calibration saw were off by 12 to 16 % on average and 18 to 25 % at
-# worst (two cores that others used as well): the band is at least that wide, and wider where a
-# calibration scattered or a type was not tried.
+# Full-depth models that no calibration saw were off by 7 to 14 % on average and 13 to 17 % at worst
+# (two cores of virtual machines): the band is wider than that, and more where a calibration
+# scattered or a type was not tried.
 BAND = 0.20
 UNTRIED_BAND = 0.40  # types of one size differ up to twofold
 BATCH = 512  # prompt tokens of `pp`
