@@ -38,9 +38,9 @@ _INHERITED_PREFIXES = ("OMP_", "GOMP_")
 # a made-up Qwen3-MoE: 22.9 ms a token with this count, 24.3 with 1,000, asleep 30; one busy
 # neighbour leaves 0.4 of the rate, before a thread is given up to him.
 # It counts looks, and x86 rests for 40 to 140 cycles between two of them. Elsewhere libgomp looks
-# again at once, every two or three cycles: there it takes more looks for the same 200 us or so, or
-# a Pi would sleep at most barriers. (Reckoned from libgomp's source; not tried on a board.)
-_SPINS, _RESTLESS_SPINS = "5000", "150000"
+# again at once, every two or three cycles: there it takes more looks for some 30 us, or a Pi would
+# sleep at most barriers. (Reckoned from libgomp's source; not tried on a board.)
+_SPINS, _RESTLESS_SPINS = "5000", "30000"
 _RESTS = frozenset({"x86_64", "i686"})
 # glibc asks for huge pages where it maps much: repacked weights and the cache. Without them one
 # process is luckier with its pages than the next; three of each side by side, one thread, a
