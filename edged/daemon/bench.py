@@ -13,7 +13,7 @@ from edged.models.figures import Depth, Measurement
 from edged.models.tuning import FULL, Plan, Sense, Setting, Tuned
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from edged.clock import Clock
     from edged.engine.frames import Load
@@ -129,21 +129,21 @@ class Bench:
             self._begin(f"prefill with {threads} threads")
             found = await child.measure(pp=read, repeat=plan.tune_repeat, threads_batch=threads)
             prefill[threads] = tuning.rate(read, found.pp_ms).tps
-        deep = await self._deep(child, decode, prefill) if self._compares_caches else None
-        return Tuned(setting, decode, prefill, deep)
-
-    async def _deep(
-        self, child: TimedChild, decode: Mapping[int, float], prefill: Mapping[int, float]
-    ) -> Depth:
-        plan = self._plan
+        if not self._compares_caches:
+            return Tuned(setting, decode, prefill)
         depth = max(0, min(plan.deep, child.ready.n_ctx - plan.depth_tg))
+        threads, batch = tuning.best_threads(decode), tuning.best_threads(prefill)
+        return Tuned(setting, decode, prefill, await self._behind(child, depth, threads, batch))
+
+    async def _behind(self, child: TimedChild, depth: int, threads: int, batch: int) -> Depth:
+        plan = self._plan
         self._begin(f"tg{plan.depth_tg} behind {depth} tokens")
         found = await child.measure(
             depth=depth,
             tg=plan.depth_tg,
             repeat=plan.depth_repeat,
-            threads=tuning.best_threads(decode),
-            threads_batch=tuning.best_threads(prefill),
+            threads=threads,
+            threads_batch=batch,
         )
         return Depth(depth, tuning.rate(plan.depth_tg, found.tg_ms).tps)
 
@@ -160,17 +160,10 @@ class Bench:
         # The first one pays for what is made once for a step of that size.
         found = await child.measure(pp=read, repeat=plan.repeat + 1, threads_batch=batch)
         pp = tuning.rate(read, found.pp_ms[1:])
-        depths = []
-        for depth in tuning.depths_within(plan, context):
-            self._begin(f"tg{plan.depth_tg} behind {depth} tokens")
-            found = await child.measure(
-                depth=depth,
-                tg=plan.depth_tg,
-                repeat=plan.depth_repeat,
-                threads=threads,
-                threads_batch=batch,
-            )
-            depths.append((depth, tuning.rate(plan.depth_tg, found.tg_ms).tps))
+        depths = [
+            await self._behind(child, depth, threads, batch)
+            for depth in tuning.depths_within(plan, context)
+        ]
         self._felt.append(self._sense())
         return Measurement(
             digest=self._digest,
