@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
+from operator import eq
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.process
 
 PATIENCE_S = 60.0
+MOST_ASKED = 20
 DEVICE = "homeassistant/device/edged_test/config"
 GUEST = "too"
 USERS = {"node": "right", "house": GUEST}
@@ -74,6 +77,15 @@ class House:
         self.client.publish(topic, payload)
         return topic
 
+    def ask_until(self, key: str, right: Callable[[Any], bool]) -> None:
+        """Ask on: one answer of so small a model may be over before it can be timed."""
+        for count in range(2, MOST_ASKED):
+            if right(self.shows(key)):
+                return
+            self.use("prompt", "Is the kitchen warm?")
+            self.until("requests", partial(eq, count))
+        self.until(key, right)
+
     def done(self, key: str, value: Any = None) -> None:
         """Use an entity, and see that the command went well."""
         topic = f"{command_of(self.entities()[key], value)[0]}/result"
@@ -125,8 +137,8 @@ def test_every_entity_shows_what_is_and_does_what_it_says(
         for key, part in house.entities().items():
             if "state_topic" in part:
                 assert house.shows(key) is not ..., key
-        assert house.shows("tps_sustained") > 0
         assert house.shows("ttft") > 0
+        house.ask_until("tps_sustained", lambda rate: rate is not None and rate > 0)
         assert not house.shows("problem")
 
         house.done("accept", value=False)

@@ -16,7 +16,7 @@ def test_every_blueprint_gets_what_it_waits_for_from_the_pocket_model() -> None:
     assert found == {path.stem: True for path in home.BLUEPRINTS.glob("*.yaml")}, out.getvalue()
     told = out.getvalue()
     assert told.count("edged/edged/request <-") == 4
-    assert told.count("tts.speak:") > 1
+    assert "tts.speak:" in told
     assert "the firmware slows the board" in told
 
 
