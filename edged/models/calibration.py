@@ -10,7 +10,7 @@ from msgspec import Meta
 from edged.models.blocks import SIZES
 from edged.models.figures import KvType  # noqa: TC001 - msgspec resolves it
 
-VERSION = 3  # raise it when trials or their meaning change, so that old figures are not taken
+VERSION = 4  # raise it when trials or their meaning change, so that old figures are not taken
 MAX_RATES = 1024  # 20 types, two uses, repacked or not, some numbers of threads
 MAX_BYTES = 1 << 20  # of the file
 Seconds = Annotated[float, Meta(ge=0, le=1e3)]

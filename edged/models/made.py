@@ -45,7 +45,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
         used: Experts that read each token.
         expert_kind: Type of their matrices.
         table_kind: Type of the embedding and the output.
-        hollow: The experts are zeros, which take no room on disk and as long to compute.
+        hollow: All matrices of blocks but those that choose experts are zeros, which take no room
+            on disk and as long to compute.
     """
 
     layers: int
@@ -121,7 +122,7 @@ def file(shape: Shape, source: Callable[[int], bytes]) -> Iterator[bytes]:
         if part.ones:
             yield from _padded(struct.pack("<f", 1.0), part.nbytes)
             continue
-        if shape.hollow and "_exps" in part.name:
+        if shape.hollow and part.name.startswith("blk.") and "_inp" not in part.name:
             yield from _padded(bytes(CHUNK_BYTES), part.nbytes)
             continue
         key = (part.kind, 1.0 if part.name == "token_embd.weight" else part.dims[0] ** -0.5)

@@ -11,6 +11,8 @@ from edged.models.amounts import amounts
 from edged.models.calibration import Base, Cost, Rate, Slope
 from edged.models.leastsquares import fit
 from edged.models.trials import (
+    DEEP,
+    DEEP_EXPERTS,
     FAR,
     FAR_KIND,
     HEADS,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 # The weights are by far most of a model that is to tell what they cost; less than so much of its
 # time is noise in the other terms.
 _LEAST_SHARE = 0.1
+_TURNS = 4  # after so many a block's cost is within a percent, where sums are exact
 _COSTS = ("token", "block", "number", "head", "experts", "routed")  # of a Base
 
 
@@ -101,15 +104,17 @@ class _Solver:
         self._amounts = {
             (trial.name, trial.repack): amounts(trial.shape, phase) for trial in trials
         }
-        *plain, reference = self._plain()
+        plain, reference, colder = self._blocks()
         self.base = (*plain, 0.0, 0.0)
         self._reference = {False: reference, True: reference}
-        if (f"dense {REFERENCE}", True, 0) in self._times:
-            self._reference[True] = self._byte(f"dense {REFERENCE}", repack=True)
         self._router = self._byte(f"dense {ROUTER}", repack=False)
         experts, routed, _ = self._experts()
-        self.base = (*plain, experts, routed)
+        token, block, *others = plain
+        self.base = (token, block + colder, *others, experts, routed)
+        if (f"dense {REFERENCE}", True, 0) in self._times:
+            self._reference[True] = self._byte(f"dense {REFERENCE}", repack=True)
         self._farther = self._beyond()
+        self.base = (*self.base[:4], experts + self._sought(), routed)
 
     def byte(self, trial: Trial) -> float:
         """Seconds of a byte of the type that a trial is about."""
@@ -128,14 +133,55 @@ class _Solver:
         far, near = (self._byte(f"{use} {FAR_KIND}", repack=False) for use in (FAR, "experts"))
         return max(0.0, far - near)
 
-    def _plain(self) -> tuple[float, ...]:
-        """Once, of a block, of a number, of a head, of a byte of the reference type."""
+    def _sought(self) -> float:
+        """Seconds that a block's experts take longer where their matrices are in no cache."""
+        if (DEEP_EXPERTS, False, 0) not in self._times:
+            return 0.0
+        found = self._amounts[DEEP_EXPERTS, False]
+        byte = self._farther + self._byte(f"experts {FAR_KIND}", repack=False)
+        passed = self._passed(found, repack=False) + found.experts * byte
+        return max(0.0, self._times[DEEP_EXPERTS, False, 0] - passed) / found.chosen
+
+    def _blocks(self) -> tuple[list[float], float, float]:
+        """Once, of a block, a number, a head; of a byte; what a block costs more in no cache.
+
+        The last of them rests on the others, and they on it.
+        """
+        *plain, byte = self._plain(0.0)
+        colder = 0.0
+        for _ in range(_TURNS):
+            colder = self._cold(*plain)
+            *plain, byte = self._plain(colder)
+        return plain, byte, colder
+
+    def _cold(self, token: float, block: float, number: float, head: float) -> float:
+        """Seconds that a block takes longer where its matrices are in no cache."""
+        if (DEEP, False, 0) not in self._times:
+            return 0.0
+        names = (f"dense {REFERENCE}", DEEP)
+        found = [self._amounts[name, False] for name in names]
+        times = [self._times[name, False, 0] for name in names]
+        rests = [
+            max(time * _LEAST_SHARE, time - token - number * each.numbers - head * each.heads)
+            for time, each in zip(times, found, strict=True)
+        ]
+        cold, _ = fit([(each.blocks, each.dense + each.output) for each in found], rests)
+        return max(0.0, cold - block)
+
+    def _plain(self, colder: float) -> tuple[float, ...]:
+        """Once, of a block, of a number, of a head, of a byte of the reference type.
+
+        Args:
+            colder: Seconds that a block takes longer in the last of these models.
+        """
         names = (ONCE, THIN, WIDE, HEADS, f"dense {REFERENCE}")
         found = [self._amounts[name, False] for name in names]
         rows = [
             (1.0, each.blocks, each.numbers, each.heads, each.dense + each.output) for each in found
         ]
-        return fit(rows, [self._times[name, False, 0] for name in names])
+        times = [self._times[name, False, 0] for name in names]
+        times[-1] = max(times[-1] * _LEAST_SHARE, times[-1] - colder * found[-1].blocks)
+        return fit(rows, times)
 
     def _experts(self) -> tuple[float, ...]:
         """Of a block's experts, of a number of theirs, of a byte of the reference type."""

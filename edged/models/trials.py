@@ -25,17 +25,19 @@ KINDS = ("q4_K", "q2_K", "q3_K", "q5_K", "q6_K", "q8_0", "q4_0", "iq4_xs", "iq3_
 # Whose trials tell the other terms: of its short blocks models of next to no weights can be made.
 REFERENCE = "q8_0"
 ROUTER = "f32"  # of what chooses the experts
-# Decode reads memory only if a model is some times what the last-level cache holds; a dense model
-# is read in turn, so that less will do, while experts are hit at random. Where they stay mapped, in
-# pages of 4 KiB, the tables of those pages must be too large for a cache too, as a real file's are.
-DENSE_CACHES, EXPERT_CACHES, MAPPED_CACHES = 3, 8, 12
-DENSE_LEAST, DENSE_MOST = 48 << 20, 128 << 20  # bytes of weights
+# Decode reads memory only if a model is some times what the last-level cache holds. What is read in
+# turn pushes out itself, and yet a virtual machine found half of three times 32 MiB in a cache.
+# Where experts stay mapped, in pages of 4 KiB, the tables of those pages must be too large for a
+# cache too, as a real file's are.
+DENSE_CACHES, EXPERT_CACHES, MAPPED_CACHES = 8, 8, 12
+DENSE_LEAST, DENSE_MOST = 48 << 20, 256 << 20  # bytes of weights
 EXPERT_LEAST, EXPERT_MOST, MAPPED_MOST = 64 << 20, 256 << 20, 384 << 20
-# Where caches are larger than that allows for (a virtual machine has a share of them that it cannot
-# know), experts of one usual type are tried beyond them too, in a file of holes: it tells what a
-# byte costs more there. What is read in turn is fetched ahead, and costs the same.
+# Caches may be larger than that allows for, or than they are told: a virtual machine has a share of
+# them that it cannot know. So experts of one usual type are tried far beyond them too, in a file of
+# holes: it tells what a byte costs more there.
 FAR, FAR_KIND, FAR_CACHES = "far", "q4_K", 3
-NEAR = 160 << 20  # bytes of experts then
+FAR_LEAST = 2 << 30  # bytes
+NEAR = 160 << 20  # bytes of the other experts where caches are larger
 FAR_SHARE = 8  # of the memory that is available
 DENSE_HEADS, DENSE_FF = 16, 2048  # so that a block of any type is a small part of the whole
 EXPERT_FF = 768  # as in a model of 30 billion weights
@@ -46,9 +48,15 @@ FEW_HEADS, FEW_KV_HEADS = 8, 2  # beside experts, so that attention does not hid
 FEWEST_EXPERTS = 16
 # Models of next to no weights, and others that are wider or have more heads.
 ONCE, THIN, WIDE, HEADS, SLIM, SLIM_WIDE = "once", "thin", "wide", "heads", "slim", "slim-wide"
+LIGHT = (ONCE, THIN, WIDE, HEADS, SLIM, SLIM_WIDE)
 THIN_FF, THIN_WIDTH, THIN_HEADS, THIN_HEAD = 32, 256, 2, 64
 THIN_BLOCKS, WIDE_BLOCKS, SLIM_BLOCKS, SLIM_WIDE_BLOCKS = 24, 8, 12, 3
 MORE_FF, MORE_WIDTH, MORE_SLIM_WIDTH, MORE_HEADS, MORE_KV_HEADS = 256, 2048, 512, 16, 2
+# Models of many blocks, whose small matrices are in no cache when their turn comes: a core waits at
+# the beginning of each, which models of next to no weights do not tell.
+DEEP, DEEP_EXPERTS = "deep", "deep-experts"
+DEEP_BLOCKS, DEEP_WIDTH, DEEP_FF, DEEP_HEADS, DEEP_KV_HEADS = 36, 1024, 1024, 16, 4
+DEEP_EXPERT_FF, FEWEST_DEEP = 256, 4
 # Bytes of weights that one repetition passes, about: some 30 to 100 ms, since of short ones the
 # quickest is luckier than any answer.
 PASSED = 640 << 20
@@ -129,18 +137,18 @@ def plan(
         kinds: Types to try; the reference type and the router's are tried besides.
         memory_bytes: That are available.
     """
-    far = _far(cache_bytes, memory_bytes)
+    large = MAPPED_CACHES * cache_bytes > MAPPED_MOST
     trials = [*_light(), Trial(name=f"dense {ROUTER}", shape=_dense(ROUTER, cache_bytes))]
     for kind in dict.fromkeys((REFERENCE, *kinds)):
         for repack in (False, True):
             if not repack or repackable(kind, EXPERT_FF, features):
-                size = NEAR if far else _beyond(cache_bytes, repack=repack)
+                size = NEAR if large else _beyond(cache_bytes, repack=repack)
                 shape = _experts(kind, size)
                 trials += [
                     Trial(name=f"dense {kind}", shape=_dense(kind, cache_bytes), repack=repack),
                     Trial(name=f"experts {kind}", shape=shape, repack=repack, read=_read(shape)),
                 ]
-    return [*trials, *far, *_slopes()]
+    return [*trials, *_far(cache_bytes, memory_bytes), *_deep(memory_bytes), *_slopes()]
 
 
 def _light() -> Iterator[Trial]:
@@ -172,6 +180,32 @@ def _light() -> Iterator[Trial]:
     for name, change in changes.items():
         shape = msgspec.structs.replace(thin, **change)
         yield Trial(name=name, shape=shape, read=_read(shape) if shape.experts else DENSE_READ)
+
+
+def _deep(memory_bytes: int) -> Iterator[Trial]:
+    """Models of many blocks; with experts as far as memory allows it."""
+    dense = Shape(
+        layers=DEEP_BLOCKS,
+        kind=REFERENCE,
+        ff=DEEP_FF,
+        width=DEEP_WIDTH,
+        heads=DEEP_HEADS,
+        kv_heads=DEEP_KV_HEADS,
+        head=THIN_HEAD,
+        hollow=True,
+    )
+    yield Trial(name=DEEP, shape=dense, read=0)
+    chosen = msgspec.structs.replace(
+        dense,
+        ff=DEEP_EXPERT_FF,
+        experts=EXPERTS,
+        used=USED,
+        expert_kind=FAR_KIND,
+    )
+    layers = min(DEEP_BLOCKS, memory_bytes // FAR_SHARE // (_expert(chosen) * EXPERTS))
+    if layers >= FEWEST_DEEP:
+        shape = msgspec.structs.replace(chosen, layers=layers)
+        yield Trial(name=DEEP_EXPERTS, shape=shape, read=0)
 
 
 def rounds(planned: Sequence[Trial]) -> list[Trial]:
@@ -219,7 +253,7 @@ def _read(shape: Shape) -> int:
 
 def _dense(kind: str, cache_bytes: int) -> Shape:
     size = min(DENSE_MOST, max(DENSE_LEAST, DENSE_CACHES * cache_bytes))
-    shape = Shape(layers=1, kind=kind, ff=DENSE_FF, heads=DENSE_HEADS)
+    shape = Shape(layers=1, kind=kind, ff=DENSE_FF, heads=DENSE_HEADS, hollow=True)
     layers = max(1, size // amounts(shape, "decode").dense)
     return msgspec.structs.replace(shape, layers=layers)
 
@@ -244,15 +278,14 @@ def _experts(kind: str, size: int) -> Shape:
     return msgspec.structs.replace(shape, experts=count // USED * USED)
 
 
-def _far(cache_bytes: int, memory_bytes: int) -> list[Trial]:
-    """Nothing where the others get beyond the cache by themselves, or memory does not allow it."""
+def _far(cache_bytes: int, memory_bytes: int) -> Iterator[Trial]:
+    """Nothing where memory does not allow for several times what the others have."""
     shape = _experts(FAR_KIND, NEAR)
-    size = min(FAR_CACHES * cache_bytes, memory_bytes // FAR_SHARE)
+    size = min(max(FAR_LEAST, FAR_CACHES * cache_bytes), memory_bytes // FAR_SHARE)
     layers = size // (_expert(shape) * EXPERTS)
-    if MAPPED_CACHES * cache_bytes <= MAPPED_MOST or layers < EXPERT_BLOCKS:
-        return []
-    shape = msgspec.structs.replace(shape, layers=layers, experts=EXPERTS, hollow=True)
-    return [Trial(name=f"{FAR} {FAR_KIND}", shape=shape, read=0)]
+    if size >= 2 * MAPPED_MOST:
+        shape = msgspec.structs.replace(shape, layers=layers, experts=EXPERTS, hollow=True)
+        yield Trial(name=f"{FAR} {FAR_KIND}", shape=shape, read=0)
 
 
 def _expert(shape: Shape) -> int:

@@ -147,7 +147,7 @@ def test_the_largest_cache_counts(tmp_path: Path) -> None:
         (caches / f"index{index}").mkdir(parents=True)
         (caches / f"index{index}/size").write_text(size)
     assert last_level_cache(tmp_path) == 2 << 20
-    assert plan_for(FACTS, tmp_path) == plan((), 2 << 20)
+    assert plan_for(FACTS, tmp_path) == plan((), 2 << 20, memory_bytes=8 << 30)
     (caches / "index9").mkdir()
     (caches / "index9/size").write_text("480M\n")
     assert plan_for(FACTS, tmp_path) == plan((), 480 << 20, memory_bytes=8 << 30)

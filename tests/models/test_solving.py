@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -8,7 +10,20 @@ from hypothesis import strategies as st
 from edged.models.amounts import Phase, amounts
 from edged.models.calibration import Cost
 from edged.models.solving import solve
-from edged.models.trials import FAR, KINDS, REFERENCE, ROUTER, Timing, Trial, plan
+from edged.models.trials import (
+    DEEP_EXPERTS,
+    FAR,
+    KINDS,
+    LIGHT,
+    REFERENCE,
+    ROUTER,
+    Timing,
+    Trial,
+    plan,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CACHE = 2 << 20  # of a Pi 5
 SECONDS = st.floats(1e-10, 1e-9)
@@ -90,6 +105,41 @@ def test_experts_beyond_the_cache_make_all_experts_dearer() -> None:
         decode = 1.3e-10 if rate.use == "experts" else 1e-10
         assert rate.byte.decode == pytest.approx(decode, rel=1e-3), rate
         assert rate.byte.prefill == pytest.approx(1e-10, rel=1e-3), rate
+
+
+def dearer(trials: list[Trial], more: Callable[[Trial], float]) -> list[Timing]:
+    """As the sum says, and so much more for a decoded token."""
+    byte = dict.fromkeys((*KINDS, ROUTER), 1e-10)
+    return [
+        msgspec.structs.replace(each, decode=tuple(time + more(trial) for time in each.decode))
+        for trial in trials
+        for each in timed([trial], 1, byte, 0)
+    ]
+
+
+def test_blocks_in_no_cache_are_dearer_than_those_of_next_to_no_weights() -> None:
+    trials = plan((), CACHE, memory_bytes=16 << 30)
+    _, block, _, _, experts, _ = CONSTANTS["decode"]
+    found = solve(
+        trials,
+        dearer(trials, lambda each: 0.0 if each.name in LIGHT else 3e-5 * each.shape.layers),
+    )
+    (base,) = found.bases
+    assert base.block.decode == pytest.approx(block + 3e-5, rel=1e-2)
+    # Two cold blocks are in what tells of experts, and little of them is taken for those.
+    assert base.experts.decode == pytest.approx(experts, abs=6e-6)
+    assert base.block.prefill == pytest.approx(CONSTANTS["prefill"][1], rel=1e-3)
+    assert all(rate.byte.decode == pytest.approx(1e-10, rel=2e-2) for rate in found.rates)
+
+
+def test_experts_whose_matrices_are_in_no_cache_are_dearer() -> None:
+    trials = plan((), CACHE, memory_bytes=16 << 30)
+    found = solve(
+        trials,
+        dearer(trials, lambda each: 4e-5 * each.shape.layers * (each.name == DEEP_EXPERTS)),
+    )
+    (base,) = found.bases
+    assert base.experts.decode == pytest.approx(CONSTANTS["decode"][4] + 4e-5, rel=1e-3)
 
 
 def test_prefill_is_timed_with_the_most_threads_and_scales() -> None:

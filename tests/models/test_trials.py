@@ -4,13 +4,17 @@ import msgspec
 import pytest
 
 from edged.models.amounts import amounts
+from edged.models.made import size
 from edged.models.trials import (
+    DEEP,
+    DEEP_BLOCKS,
+    DEEP_EXPERTS,
     DENSE_LEAST,
     DENSE_MOST,
     DEPTH,
     EXPERT_MOST,
     FAR,
-    FAR_CACHES,
+    FAR_LEAST,
     FAR_SHARE,
     FEWEST_DECODED,
     FEWEST_EXPERTS,
@@ -87,26 +91,42 @@ def test_models_of_next_to_no_weights_are_alike_but_for_one_thing() -> None:
     )
 
 
-def test_beyond_a_cache_that_others_cannot_exceed_one_usual_type_is_tried() -> None:
-    cache = 480 << 20
+@pytest.mark.parametrize("cache", [CACHE, 32 << 20, 480 << 20])
+def test_beyond_any_cache_experts_of_one_usual_type_are_tried(cache: int) -> None:
     planned = plan((), cache, memory_bytes=16 << 30)
     (far,) = [trial for trial in planned if trial.name.startswith(FAR)]
     found = amounts(far.shape, "decode")
     every = found.experts * far.shape.experts / far.shape.used
-    assert (FAR_CACHES - 1) * cache < every <= FAR_CACHES * cache
-    assert far.shape.hollow
+    assert 0.8 * FAR_LEAST < every <= FAR_LEAST
     near = {trial.name: trial.shape for trial in planned}["experts q4_K"]
     assert (far.shape.width, far.shape.ff) == (near.width, near.ff)
-    assert FEWEST_EXPERTS < near.experts < far.shape.experts
+    assert near.experts * near.layers < far.shape.experts * far.shape.layers / 2
 
 
-@pytest.mark.parametrize(
-    ("cache", "memory"), [(32 << 20, 64 << 30), (480 << 20, 4 << 30), (480 << 20, 0)]
-)
-def test_none_is_where_others_exceed_the_cache_or_memory_is_short(cache: int, memory: int) -> None:
+@pytest.mark.parametrize("cache", [32 << 20, 480 << 20])
+@pytest.mark.parametrize("memory", [4 << 30, 0])
+def test_none_is_where_memory_is_short(cache: int, memory: int) -> None:
     planned = plan((), cache, memory_bytes=memory)
     assert not any(trial.name.startswith(FAR) for trial in planned)
-    assert memory // FAR_SHARE < FAR_CACHES * cache or cache == 32 << 20
+
+
+def test_deep_models_have_as_many_blocks_with_experts_as_memory_allows() -> None:
+    def blocks(memory: int) -> list[int]:
+        planned = plan((), CACHE, memory_bytes=memory)
+        assert named(DEEP).shape.layers == DEEP_BLOCKS
+        return [trial.shape.layers for trial in planned if trial.name == DEEP_EXPERTS]
+
+    assert blocks(24 << 30) == [DEEP_BLOCKS]
+    (some,) = blocks(4 << 30)
+    assert 4 < some < DEEP_BLOCKS
+    assert blocks(1 << 30) == []
+
+
+def test_what_is_large_is_hollow() -> None:
+    for trial in plan((), CACHE, memory_bytes=16 << 30):
+        if size(trial.shape) > FAR_LEAST // 2:
+            assert trial.shape.hollow, trial.name
+            assert size(trial.shape) < 1.2 * (16 << 30) / FAR_SHARE
 
 
 def test_each_is_loaded_in_every_round_and_reads_in_the_first() -> None:
