@@ -137,18 +137,19 @@ def plan(
         kinds: Types to try; the reference type and the router's are tried besides.
         memory_bytes: That are available.
     """
-    large = MAPPED_CACHES * cache_bytes > MAPPED_MOST
+    far = list(_far(cache_bytes, memory_bytes))
+    near = bool(far) and MAPPED_CACHES * cache_bytes > MAPPED_MOST
     trials = [*_light(), Trial(name=f"dense {ROUTER}", shape=_dense(ROUTER, cache_bytes))]
     for kind in dict.fromkeys((REFERENCE, *kinds)):
         for repack in (False, True):
             if not repack or repackable(kind, EXPERT_FF, features):
-                size = NEAR if large else _beyond(cache_bytes, repack=repack)
+                size = NEAR if near else _beyond(cache_bytes, repack=repack)
                 shape = _experts(kind, size)
                 trials += [
                     Trial(name=f"dense {kind}", shape=_dense(kind, cache_bytes), repack=repack),
                     Trial(name=f"experts {kind}", shape=shape, repack=repack, read=_read(shape)),
                 ]
-    return [*trials, *_far(cache_bytes, memory_bytes), *_deep(memory_bytes), *_slopes()]
+    return [*trials, *far, *_deep(memory_bytes), *_slopes()]
 
 
 def _light() -> Iterator[Trial]:

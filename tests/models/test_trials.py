@@ -20,6 +20,7 @@ from edged.models.trials import (
     FEWEST_EXPERTS,
     MAPPED_MOST,
     MOST_DECODED,
+    NEAR,
     ONCE,
     REFERENCE,
     ROUNDS,
@@ -108,6 +109,8 @@ def test_beyond_any_cache_experts_of_one_usual_type_are_tried(cache: int) -> Non
 def test_none_is_where_memory_is_short(cache: int, memory: int) -> None:
     planned = plan((), cache, memory_bytes=memory)
     assert not any(trial.name.startswith(FAR) for trial in planned)
+    experts = {trial.name: trial.shape for trial in planned}["experts q4_K"]
+    assert size(experts) > 1.5 * NEAR, "as far beyond the cache as the others may be"
 
 
 def test_deep_models_have_as_many_blocks_with_experts_as_memory_allows() -> None:
