@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edged.models.fit import Setup
     from edged.models.gguf import Header
 
-# Full-depth models that no calibration saw were off by 7 to 14 % on average and 13 to 17 % at worst
+# Full-depth models that no calibration saw were off by 6 to 14 % on average and 13 to 19 % at worst
 # (two cores of virtual machines): the band is wider than that, and more where a calibration
 # scattered or a type was not tried.
 BAND = 0.20

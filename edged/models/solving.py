@@ -162,7 +162,7 @@ class _Solver:
         found = [self._amounts[name, False] for name in names]
         times = [self._times[name, False, 0] for name in names]
         rests = [
-            max(time * _LEAST_SHARE, time - token - number * each.numbers - head * each.heads)
+            _rest(time, token + number * each.numbers + head * each.heads)
             for time, each in zip(times, found, strict=True)
         ]
         cold, _ = fit([(each.blocks, each.dense + each.output) for each in found], rests)
@@ -180,7 +180,7 @@ class _Solver:
             (1.0, each.blocks, each.numbers, each.heads, each.dense + each.output) for each in found
         ]
         times = [self._times[name, False, 0] for name in names]
-        times[-1] = max(times[-1] * _LEAST_SHARE, times[-1] - colder * found[-1].blocks)
+        times[-1] = _rest(times[-1], colder * found[-1].blocks)
         return fit(rows, times)
 
     def _experts(self) -> tuple[float, ...]:
@@ -191,7 +191,7 @@ class _Solver:
         times = [self._times[name, False, 0] for name in names]
         # What is no more than the rest of the model is expected to take says nothing.
         rests = [
-            max(time * _LEAST_SHARE, time - self._passed(each, repack=False))
+            _rest(time, self._passed(each, repack=False))
             for time, each in zip(times, found, strict=True)
         ]
         return fit(rows, rests)
@@ -200,7 +200,7 @@ class _Solver:
         found, time = self._amounts[name, repack], self._times[name, repack, 0]
         known = found._replace(dense=0) if not found.experts else found
         own = found.experts or found.dense
-        return max(time * _LEAST_SHARE, time - self._passed(known, repack=repack)) / own
+        return _rest(time, self._passed(known, repack=repack)) / own
 
     def _passed(self, found: Amounts, *, repack: bool) -> float:
         """All but the experts' weights."""
@@ -209,6 +209,11 @@ class _Solver:
         weights = (found.dense + found.output) * self._reference[repack]
         chosen = experts * found.chosen + routed * found.routed
         return plain + weights + chosen + (found.router and found.router * self._router)
+
+
+def _rest(time: float, known: float) -> float:
+    """What is left of a time without what is known; never nothing."""
+    return max(time * _LEAST_SHARE, time - known)
 
 
 def _rates(

@@ -48,7 +48,6 @@ FEW_HEADS, FEW_KV_HEADS = 8, 2  # beside experts, so that attention does not hid
 FEWEST_EXPERTS = 16
 # Models of next to no weights, and others that are wider or have more heads.
 ONCE, THIN, WIDE, HEADS, SLIM, SLIM_WIDE = "once", "thin", "wide", "heads", "slim", "slim-wide"
-LIGHT = (ONCE, THIN, WIDE, HEADS, SLIM, SLIM_WIDE)
 THIN_FF, THIN_WIDTH, THIN_HEADS, THIN_HEAD = 32, 256, 2, 64
 THIN_BLOCKS, WIDE_BLOCKS, SLIM_BLOCKS, SLIM_WIDE_BLOCKS = 24, 8, 12, 3
 MORE_FF, MORE_WIDTH, MORE_SLIM_WIDTH, MORE_HEADS, MORE_KV_HEADS = 256, 2048, 512, 16, 2

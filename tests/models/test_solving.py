@@ -13,10 +13,15 @@ from edged.models.solving import solve
 from edged.models.trials import (
     DEEP_EXPERTS,
     FAR,
+    HEADS,
     KINDS,
-    LIGHT,
+    ONCE,
     REFERENCE,
     ROUTER,
+    SLIM,
+    SLIM_WIDE,
+    THIN,
+    WIDE,
     Timing,
     Trial,
     plan,
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CACHE = 2 << 20  # of a Pi 5
+LIGHT = {ONCE, THIN, WIDE, HEADS, SLIM, SLIM_WIDE}  # models of next to no weights
 SECONDS = st.floats(1e-10, 1e-9)
 # token, block, number, head, experts, routed
 CONSTANTS = {
