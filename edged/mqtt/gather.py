@@ -1,14 +1,19 @@
-"""A paho client that writes when told to, and then everything at once.
+"""A paho client that writes when told to, and then everything at once, in whose thread it is told.
 
 paho gives the socket one packet after the other. Killed between a reply and the receipt behind
-it, we would send that reply again after the restart; one write has no such gap.
+it, we would send that reply again after the restart; one write has no such gap. And paho's `loop`
+is woken by each packet: on cores that compute, a piece of an answer waits milliseconds for that.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import socket
+import ssl
 import struct
+import threading
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client
@@ -22,20 +27,58 @@ if TYPE_CHECKING:
 NO_LINGER = struct.pack("ii", 1, 0)
 # More than any packet of ours, less than what a socket that stands still should cost.
 MAX_GATHERED_BYTES = 512 * 1024
+CLOSED = -1
 
 
 class GatheringClient(Client):
-    """Keeps what paho writes until `flush`."""
+    """Keeps what paho writes until `flush`; `drop` ends it for good."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._gathered = bytearray()
         self._leaving = False
+        # Held while packets are taken over or written, never while waiting.
+        self._writing = threading.RLock()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def flush(self) -> None:
-        """Write all packets queued so far; what the socket does not take waits."""
+        """Write all packets queued so far; what the socket does not take waits for `turn`."""
+        with self._writing:
+            self.loop_write()
+            self._write()
+
+    def wake(self) -> None:
+        """Let a `turn` that waits in another thread end."""
+        with self._writing:
+            if self._bell != CLOSED:
+                os.eventfd_write(self._bell, 1)
+
+    def turn(self, timeout: float) -> MQTTErrorCode:
+        """What paho's `loop` does, but woken by `wake` alone: wait, read, take over, look at times.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Raises:
+            OSError: The socket was closed meanwhile.
+            ValueError: So it was.
+        """
+        line: Any = self._sock
+        if line is None:
+            return MQTTErrorCode.MQTT_ERR_NO_CONN
+        unread = line.pending() if isinstance(line, ssl.SSLSocket) else 0
+        writable = [line] if self.want_write() else []
+        wait_s = 0.0 if unread else timeout
+        ready, _, _ = select.select([line, self._bell], writable, [], wait_s)
+        with self._writing:
+            if self._bell in ready:
+                os.eventfd_read(self._bell)
+        if line in ready or unread:
+            code = self.loop_read()
+            if code or self._sock is None:
+                return code
         self.loop_write()
-        self._write()
+        return self.loop_misc()
 
     def disconnect(
         self, reasoncode: ReasonCode | None = None, properties: Properties | None = None
@@ -46,7 +89,12 @@ class GatheringClient(Client):
 
     def drop(self) -> None:
         """Close the socket without a goodbye."""
-        self._sock_close()
+        with self._writing:
+            self._sock_close()
+            if self._bell != CLOSED:
+                os.eventfd_write(self._bell, 1)  # who waits for it now is not told of the close
+                os.close(self._bell)
+                self._bell = CLOSED
 
     def want_write(self) -> bool:
         """Whether to be woken when the socket takes bytes."""
@@ -54,15 +102,20 @@ class GatheringClient(Client):
 
     def loop_write(self) -> MQTTErrorCode:
         """Take over the packets queued; paho calls it where it would write."""
-        if len(self._gathered) >= MAX_GATHERED_BYTES:
-            return MQTTErrorCode.MQTT_ERR_SUCCESS
-        return super().loop_write()
+        with self._writing:
+            if len(self._gathered) >= MAX_GATHERED_BYTES:
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
+            return super().loop_write()
 
     def _sock_send(self, buf: bytes | bytearray) -> int:
         self._gathered += buf
         return len(buf)
 
     def _sock_close(self) -> None:
+        with self._writing:
+            self._close()
+
+    def _close(self) -> None:
         if self._leaving:
             self._write()
         elif isinstance(self._sock, socket.socket):

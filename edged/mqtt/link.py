@@ -106,10 +106,16 @@ class Link:
         for mid in self._desk.outbox.due():
             self._wire.acknowledge(mid)
 
+    def write(self) -> None:
+        """Bring on the line what another thread than ours published."""
+        if self._phase in {Phase.UP, Phase.CLOSING}:
+            self._wire.write()
+
     def share(self) -> None:
         """Do what the desk says of the fleet's group, at once if messages flow."""
         if self._phase is Phase.UP:
             self._regroup()
+            self._wire.wake()
 
     def close(self, deadline: float) -> None:
         """Announce `offline` and leave, at `deadline` (monotonic seconds) at the latest."""
@@ -119,6 +125,8 @@ class Link:
             self.flush()
         elif self._phase in {Phase.OPENING, Phase.SUBSCRIBING}:
             self._leave(with_will=True)
+        if self._phase is not Phase.ENDED:
+            self._wire.wake()
 
     def _now(self) -> float:
         return self._desk.clock.monotonic()
@@ -278,10 +286,10 @@ class Link:
             self._desk.take_in(each)
 
     def _on_puback(self, mid: int, refused: str | None) -> None:
-        # What was published behind the subscriptions is confirmed behind what they brought.
-        self._settle()
         outgoing = self._desk.outbox.confirmed(mid)
-        if outgoing is not None:
+        if outgoing is not None:  # of what has QoS 0 paho tells that it is written
+            # What was published behind the subscriptions is confirmed behind what they brought.
+            self._settle()
             self._desk.settle(outgoing, refused)
 
     def _write(self, entry: Entry) -> None:

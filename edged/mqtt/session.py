@@ -1,7 +1,8 @@
 """The connection to the broker: it comes back by itself and loses no reply.
 
-paho runs in one thread of ours, the network thread. The asyncio side calls the public
-methods; events come to it through `post`, called in its loop. Each connection has a fresh
+paho reads in one thread of ours, the network thread. The asyncio side calls the public methods,
+and writes what it published at the end of its turn, all in one piece; events come to it through
+`post`, called in its loop. Each connection has a fresh
 paho client, so that messages are sent again by our outbox and not, out of order, by paho.
 """
 
@@ -84,6 +85,8 @@ class Session:
         self._told: set[str] = set()
         self._stopping = threading.Event()
         self._close_at = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writes = False  # at the end of this turn of the loop
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     @property
@@ -110,7 +113,8 @@ class Session:
         Raises:
             RuntimeError: No asyncio loop runs, or it was started before.
         """
-        self._desk.courier.open(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self._desk.courier.open(self._loop)
         self._thread.start()
 
     def publish(self, outgoing: Outgoing) -> None:
@@ -124,6 +128,7 @@ class Session:
                 self._link.publish(outgoing)
             else:
                 self._desk.dropped_out += 1
+        self._write_soon()
 
     def acknowledge(self, connection: int, mid: int) -> None:
         """Confirm a QoS 1 message, behind all replies published before.
@@ -134,6 +139,7 @@ class Session:
             if self._link is not None and self._link.number == connection:
                 self._desk.outbox.acknowledge(mid)
                 self._link.flush()
+        self._write_soon()
 
     def share(self, *, on: bool) -> None:
         """Join the fleet's group, or leave it: what the broker gave us by then is still ours."""
@@ -154,6 +160,17 @@ class Session:
             join = self._thread.join
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, join, timeout + CLOSE_MARGIN_S)
+
+    def _write_soon(self) -> None:
+        if self._loop is not None and not self._writes:
+            self._writes = True
+            self._loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        self._writes = False
+        with self._desk.lock:
+            if self._link is not None:
+                self._link.write()
 
     def _run(self) -> None:
         attempt = 0

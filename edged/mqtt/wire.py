@@ -6,7 +6,6 @@ ours there could deadlock with a thread that publishes. `pump` returns the notes
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -78,7 +77,10 @@ Note = ConnAck | SubAck | PubAck | Lost | Incoming
 
 
 class Wire:
-    """Verbs are thread-safe as paho's are; `open`, `pump` and `close` are the network thread's."""
+    """Verbs are thread-safe as paho's are; `open`, `pump` and `close` are the network thread's.
+
+    They queue: in the network thread `flush` is to follow, in another one `write`.
+    """
 
     def __init__(self, config: MqttConfig, topics: Topics, number: int) -> None:
         self._config = config
@@ -86,6 +88,8 @@ class Wire:
         self._number = number
         self._five = config.protocol == 5  # noqa: PLR2004 - the protocol's name is a number
         self._notes: deque[Note] = deque()
+        self._nameless: deque[int] = deque()
+        self._opened = False
         self._unwritten: deque[Info] = deque()
         self._client: GatheringClient
 
@@ -98,13 +102,14 @@ class Wire:
         """Connect and send CONNECT; blocks, within the connect timeout."""
         try:
             self._client = client = build(self._config, self._topics, password)
+            self._opened = True
             client.on_connect = self._on_connect
             client.on_disconnect = self._on_disconnect
             client.on_subscribe = self._on_subscribe
             client.on_publish = self._on_publish
             client.on_message = self._on_message
             client.on_socket_open = _no_delay
-            # With this set paho writes in the network thread only.
+            # With this set paho never writes by itself.
             client.on_socket_register_write = _nothing
             open_line(client, self._config, receive_maximum)
         except (OSError, ValueError) as error:
@@ -112,27 +117,42 @@ class Wire:
         return None
 
     def flush(self) -> None:
-        """Write what was queued since the last time, in one piece."""
+        """Write what was queued since the last time, in one piece; the network thread's."""
         self._client.flush()
+
+    def write(self) -> None:
+        """The same from another thread, or let the network thread do it."""
+        # Of TLS one thread at a time may read or write.
+        if self._config.tls is None:
+            self._client.flush()
+        if self._client.want_write():
+            self._client.wake()
+
+    def wake(self) -> None:
+        """End a `pump` that waits."""
+        if self._opened:
+            self._client.wake()
 
     def pump(self, timeout: float) -> list[Note]:
         """Read what there is, waiting at most `timeout` seconds for it or for work."""
         try:
-            code = self._client.loop(timeout)
+            code = self._client.turn(timeout)
         except Exception as error:  # noqa: BLE001 - paho's parser raises whatever it stumbles on
             name = type(error).__name__
             failure = Failure(code="protocol", text=f"the broker sent a malformed packet ({name})")
             self._notes.append(Lost(failure))
             code = MQTTErrorCode.MQTT_ERR_SUCCESS
-        notes = list(self._notes)
-        self._notes.clear()
+        while self._nameless:
+            self._client.ack(self._nameless.popleft(), 1)
+        # One by one: another thread that writes takes notes as well.
+        notes = [self._notes.popleft() for _ in range(len(self._notes))]
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             notes.append(Lost(LOST))
         return notes
 
     def close(self) -> None:
         """Drop the socket without a DISCONNECT, and all that refers to us."""
-        with contextlib.suppress(AttributeError):  # `open` may have failed before there was one
+        if self._opened:
             client = self._client
             client.drop()
             client.on_connect = client.on_disconnect = client.on_subscribe = None
@@ -192,6 +212,8 @@ class Wire:
 
     def leave(self, *, with_will: bool) -> None:
         """Say goodbye; with the will, the broker announces that we are gone."""
+        if not self._opened:
+            return
         if not with_will:
             self._client.disconnect()
         elif self._five:
@@ -243,15 +265,16 @@ class Wire:
     ) -> None:
         self._notes.append(PubAck(mid, str(reason) if reason.value >= FAILURE_FROM else None))
 
-    def _on_message(self, client: Client, _data: object, message: MQTTMessage) -> None:
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         try:
             self._notes.append(incoming(message, self._number))
-        except UnicodeDecodeError:
-            client.ack(message.mid, message.qos)  # a topic that nobody can have meant for us
+        except UnicodeDecodeError:  # a topic that nobody can have meant for us
+            if message.qos:
+                self._nameless.append(message.mid)
 
 
 def _nothing(*_: object) -> None:
-    """Writing is the network thread's; paho woke it already."""
+    """Whoever queues a packet says when to write."""
 
 
 def _no_delay(_client: Client, _data: object, line: Any) -> None:

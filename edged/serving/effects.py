@@ -1,7 +1,8 @@
 """What the dispatcher wants done, in order.
 
 Whoever performs a batch commits its ledger effects in one transaction first, then does
-the others in order: nothing is promised to anyone before it is on the disk.
+the others in order: nothing is promised to anyone before it is on the disk. A first run promises
+nothing, so it may begin meanwhile.
 """
 
 from __future__ import annotations

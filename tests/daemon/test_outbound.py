@@ -42,6 +42,7 @@ class Desk:
     def __init__(self, *, with_engine: bool = True) -> None:
         self.rooms = Rooms()
         self.committed: list[list[LedgerOp]] = []
+        self.begun_before: list[int] = []
         self.used: list[frames.Messages] = []
         self.broken: str | None = None
         self.more = 0
@@ -58,9 +59,9 @@ class Desk:
         )
 
     async def commit(self, ops: Sequence[LedgerOp]) -> None:
-        # What is acknowledged or started before the disk has it could be lost.
+        # What is acknowledged or answered before the disk has it could be lost.
         assert self.rooms.fake_session.acknowledged == []
-        assert self.rooms.fake_engine.calls == []
+        self.begun_before.append(len(self.rooms.fake_engine.calls))
         if self.broken is not None:
             raise StorageError(self.broken)
         self.committed.append(list(ops))
@@ -78,6 +79,32 @@ def test_the_ledger_comes_first_and_in_one_transaction() -> None:
     assert desk.rooms.fake_session.acknowledged == [(2, 5)]
     assert desk.rooms.fake_engine.calls == [("submit", generate(REQUEST))]
     assert desk.used == [generate(REQUEST).messages]
+
+
+def test_what_runs_for_the_first_time_does_not_wait_for_the_disk() -> None:
+    desk = Desk()
+    desk.perform(*_begins("lamp\x1fa1", attempts=1))
+    assert desk.begun_before == [1]
+    assert desk.rooms.fake_engine.calls == [("submit", generate(REQUEST))]
+
+
+def test_what_was_interrupted_is_counted_on_the_disk_before_it_runs_again() -> None:
+    desk = Desk()
+    desk.perform(*_begins("lamp\x1fa1", attempts=2))
+    assert desk.begun_before == [0]
+    assert desk.rooms.fake_engine.calls == [("submit", generate(REQUEST))]
+
+
+def test_who_takes_the_place_of_another_comes_behind_his_end() -> None:
+    desk = Desk()
+    desk.perform(effects.CancelRun(key="old"), *_begins("lamp\x1fa1", attempts=1))
+    assert desk.begun_before == [0]
+    assert [call for call, _ in desk.rooms.fake_engine.calls] == ["cancel", "submit"]
+
+
+def _begins(key: str, *, attempts: int) -> tuple[Effect, ...]:
+    mark = effects.MarkRunning(key=key, attempts=attempts)
+    return mark, effects.Submit(request=REQUEST)
 
 
 def test_a_disk_that_fails_costs_durability_and_not_the_request() -> None:

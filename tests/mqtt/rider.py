@@ -115,10 +115,23 @@ class Rider:
         """Publish a terminal reply whose tag is also its id."""
         body = payload or b'{"id":"%b","status":"ok"}' % tag.encode()
         topic = self.topics.reply(tag)
-        self.session.publish(Outgoing(topic=topic, payload=body, qos=1, tag=tag, expiry_s=60))
+        self.publish(Outgoing(topic=topic, payload=body, qos=1, tag=tag, expiry_s=60))
+
+    def publish(self, outgoing: Outgoing) -> None:
+        self._in_loop(lambda: self.session.publish(outgoing))
 
     def acknowledge(self, message: Incoming) -> None:
-        self.session.acknowledge(message.connection, message.mid)
+        self._in_loop(lambda: self.session.acknowledge(message.connection, message.mid))
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        if threading.current_thread() is self._thread or not self._thread.is_alive():
+            call()
+            return
+
+        async def done() -> None:
+            call()
+
+        asyncio.run_coroutine_threadsafe(done(), self._loop).result(TIMEOUT_S)
 
     async def _start(self) -> None:
         self.session.start()

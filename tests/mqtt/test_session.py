@@ -67,7 +67,7 @@ def test_answers_a_request() -> None:
             expiry_s=60,
             tag="x",
         )
-        rider.session.publish(reply)
+        rider.publish(reply)
         rider.acknowledge(message)
         assert rider.wait(Taken) == Taken(tag="x")
         seen = witness.wait_topic("edged/test/reply/x")
@@ -86,12 +86,12 @@ def test_deltas_flow_while_up_and_are_dropped_when_the_network_takes_none() -> N
         Rider(proxy.port) as rider,
     ):
         rider.wait_up()
-        rider.session.publish(delta)
+        rider.publish(delta)
         witness.wait_topic("edged/test/stream/x")
         proxy.blackhole("up")
         deadline = time.monotonic() + 5
         while rider.session.dropped[1] == 0 and time.monotonic() < deadline:
-            rider.session.publish(delta)
+            rider.publish(delta)
         assert rider.session.dropped[1] > 0
 
 

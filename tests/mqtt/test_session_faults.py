@@ -44,7 +44,7 @@ def test_comes_back_to_a_broker_that_forgot_everything(end: str) -> None:
         assert rider.wait(Disconnected).retry_in_s <= 1.0
         assert not rider.session.connected
         rider.reply("while-away")
-        rider.session.publish(Outgoing(topic="edged/test/stream/x", payload=b"lost"))
+        rider.publish(Outgoing(topic="edged/test/stream/x", payload=b"lost"))
         assert rider.session.unconfirmed == 1
         broker.start()
         with Witness(broker.port) as witness:
@@ -181,7 +181,7 @@ def test_retained_state_waits_as_its_newest_only() -> None:
     with Broker() as broker, Rider(broker.port) as rider:
         for value in (b"1", b"2", b"3"):
             out = Outgoing(topic="edged/test/info", payload=value, qos=1, retain=True)
-            rider.session.publish(out)
+            rider.publish(out)
         with Witness(broker.port) as witness:
             rider.wait_up()
             witness.wait_topic("edged/test/info")

@@ -284,7 +284,7 @@ class Desk:
             run.take()
 
     def _begin(self, run: Run, now: float) -> None:
-        if not run.begin(self._prefixes, now, self._model):
+        if not run.begin(self._prefixes, now):
             self._give_up(run, "all sequences run")
 
     def _make_way(self, run: Run) -> None:
@@ -315,6 +315,7 @@ class Desk:
         run.close()
         if not run.begun:
             return
+        run.say_break(self._model)
         if run.reading and not self._context.memory.partial:
             # Cut off inside a step, its state is of no known token.
             self._prefixes.abandon(run.sequence)

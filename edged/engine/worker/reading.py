@@ -42,6 +42,7 @@ class Reading:
         cancelled: Somebody asked for its end.
         row: Its row with logits in the present step.
         ends_at: When it must have ended, in monotonic seconds; inf: some time.
+        broke: The token that was known where another one came; NOWHERE: none was.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Reading:
         self.cancelled = False
         self.row = 0
         self.ends_at = inf
+        self.broke = NOWHERE
         self._stops = list(stops)
         self._end = len(prompt) - held
         self._leader: Reading | None = None
@@ -109,14 +111,8 @@ class Reading:
         leader = self._leader
         return leader is not None and leader in active and leader.position < self._target
 
-    def begin(self, prefixes: Prefixes, now: float, model: Model | None = None) -> bool:
-        """Take a sequence and what is known of the prompt; False if all sequences run.
-
-        Args:
-            prefixes: Of the context.
-            now: Monotonic seconds.
-            model: For a line on stderr about the token that ended what is known.
-        """
+    def begin(self, prefixes: Prefixes, now: float) -> bool:
+        """Take a sequence and what is known of the prompt; False if all sequences run."""
         lease = prefixes.open(self.prompt, now)
         if lease is None:
             return False
@@ -124,8 +120,7 @@ class Reading:
         self.began_at = now
         self.sequence = lease.sequence
         self.position = self.cached = lease.cached
-        if model is not None and lease.broke != NOWHERE and self.left > 1:
-            self._say_break(model, lease.broke)
+        self.broke = lease.broke if self.left > 1 else NOWHERE
         return True
 
     def restart(self, prefixes: Prefixes) -> None:
@@ -150,10 +145,16 @@ class Reading:
         if self.at_stop:
             prefixes.checkpoint(self.sequence, now)
 
-    def _say_break(self, model: Model, known: int) -> None:
+    def say_break(self, model: Model) -> None:
+        """Write a line on stderr about the token that ended what was known, if one did.
+
+        Best at the end: whoever reads it wakes on a core that a beginning answer needs.
+        """
+        if self.broke == NOWHERE:
+            return
         new, old = (
             model.piece(token).decode("utf-8", "replace")[:_MAX_PIECE]
-            for token in (self.prompt[self.position], known)
+            for token in (self.prompt[self.cached], self.broke)
         )
         sys.stderr.write(
             f"{self.cached} of {len(self.prompt)} prompt tokens are cached; "
