@@ -7,6 +7,7 @@ import contextlib
 import platform
 import signal
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edged.engine.codec import MAX_FRAME_BYTES
@@ -49,15 +50,23 @@ _RESTS = frozenset({"x86_64", "i686"})
 # made-up Qwen3-MoE at 2.70 bits: 28 to 31 tok/s with them, 22 to 28 without. A kernel that has
 # none to give ignores it.
 _HUGE_PAGES = "glibc.malloc.hugetlb=1"
+# Each thread stays on a core of its own. Else the kernel puts two of them on one core for
+# milliseconds whenever it wakes somebody else: beside a busy process two threads on two cores keep
+# 0.41 of their rate instead of 0.09, and an answer that is streamed is written 8 percent faster.
+# Where cores differ, the first ones may be the slow ones: there the kernel chooses.
+_BOUND = {"OMP_PROC_BIND": "true"}
 _DEFAULTS = {"GLIBC_TUNABLES": _HUGE_PAGES, "LANG": "C.UTF-8"}
 
 
-def child_environment(environ: Mapping[str, str], machine: str = "") -> dict[str, str]:
+def child_environment(
+    environ: Mapping[str, str], machine: str = "", system: Path = Path("/sys")
+) -> dict[str, str]:
     """The few variables of `environ` that the child needs.
 
     Args:
         environ: The daemon's own.
         machine: As `platform.machine` tells it; empty for this one.
+        system: Where sysfs is.
     """
     kept = {
         name: value
@@ -65,7 +74,22 @@ def child_environment(environ: Mapping[str, str], machine: str = "") -> dict[str
         if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
     }
     spins = _SPINS if (machine or platform.machine()) in _RESTS else _RESTLESS_SPINS
-    return {**_DEFAULTS, "GOMP_SPINCOUNT": spins, **kept}
+    bound = _BOUND if cores_alike(system) else {}
+    return {**_DEFAULTS, **bound, "GOMP_SPINCOUNT": spins, **kept}
+
+
+def cores_alike(system: Path) -> bool:
+    """Whether no core is known to be slower than another one, as on big.LITTLE and hybrid CPUs.
+
+    Args:
+        system: Where sysfs is.
+    """
+    cores = system / "devices/system/cpu"
+    try:
+        capacities = {path.read_text() for path in cores.glob("cpu[0-9]*/cpu_capacity")}
+    except OSError:
+        return False
+    return len(capacities) <= 1 and not (system / "devices/cpu_atom").exists()
 
 
 class Child:

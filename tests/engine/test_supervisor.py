@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from edged.clock import SystemClock
-from edged.engine.child import MAX_UNSENT_BYTES, child_environment
+from edged.engine.child import MAX_UNSENT_BYTES
 from edged.engine.events import EngineDied, EngineUp
 from edged.engine.frames import Delta, Done, Failed, Loading, Message, Pace, Prefill
 from edged.engine.life import Timeouts
@@ -276,31 +275,6 @@ def test_without_a_log_stderr_goes_nowhere(tmp_path: Path) -> None:
         await supervisor.stop()
 
     run(body())
-
-
-def test_the_environment_holds_no_secret() -> None:
-    given = {"MQTT_PASSWORD": "x", "HOME": "/root", "OMP_NUM_THREADS": "2", "PYTHONPATH": "/p"}
-    given["PYTHONSAFEPATH"] = "1"
-    assert child_environment(given, "x86_64") == {
-        "OMP_NUM_THREADS": "2",
-        "GOMP_SPINCOUNT": "20000",
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-        "PYTHONPATH": "/p",
-        "PYTHONSAFEPATH": "1",
-        "LANG": "C.UTF-8",
-    }
-    for name in ("GOMP_SPINCOUNT", "GLIBC_TUNABLES"):
-        given[name] = "7"
-        assert child_environment(given)[name] == "7", "the owner has the last word"
-
-
-def test_threads_look_more_often_where_a_look_is_short() -> None:
-    looks = {
-        machine: int(child_environment({}, machine)["GOMP_SPINCOUNT"])
-        for machine in ("x86_64", "aarch64")
-    }
-    assert looks == {"x86_64": 20_000, "aarch64": 30_000}
-    assert child_environment({}) == child_environment({}, platform.machine())
 
 
 def test_the_child_protects_itself(tmp_path: Path) -> None:
