@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 SHAPE: Final = "overhead"
 RATES_SHAPE: Final = "unhurried"
-# Seconds of each part; loading and what is read before come on top, about a minute in all.
-RATES_S: Final = 120.0
+# Seconds of each part; loading and what is read before come on top, about two minutes in all.
+RATES_S: Final = 280.0  # most of it waits for memory that llama-bench gave back
 STREAMS_S: Final = 70.0
 WARM_S: Final = 30.0
 FULL: Final = 10.0  # times as long

@@ -14,6 +14,7 @@ import msgspec
 
 from bench import synthetic
 from bench.direct import Direct
+from bench.others import wait_settled
 from bench.report import Options, Result, judged, run, told
 from edged.clock import SystemClock
 from edged.daemon.calibrate import calibrate, last_level_cache, plan_for, threads_for
@@ -44,7 +45,7 @@ DECODED: Final = 48
 READ: Final = 512
 KEY: Final = "measure/predict"
 ROUNDS: Final = 4
-FULL_ROUNDS: Final = 7
+FULL_ROUNDS: Final = 2  # of minutes each
 APART: Final = 0.05  # variants whose speeds differ by more must be told apart
 MEAN_GOAL: Final = "<= 8"
 WORST_GOAL: Final = "<= 15"
@@ -177,6 +178,7 @@ def _speeds(path: Path, predicted: Prediction) -> tuple[float, float]:
         repack=predicted.repack,
     )
     with Direct(load) as worker:
+        wait_settled()  # who was measured before had as much as all memory
         decoded = worker.errand(Measure(key=KEY, tg=DECODED, repeat=2), Measured)
         read = worker.errand(Measure(key=KEY, pp=READ), Measured)
     return DECODED / min(decoded.tg_ms) * 1e3, READ / min(read.pp_ms) * 1e3

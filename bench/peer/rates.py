@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bench.bare_process import cpu_s
-from bench.others import Others, wait_quiet
+from bench.others import Others, wait_quiet, wait_settled
 from bench.peer.pairs import RatePair
 from bench.peer.programs import llama_bench
 from bench.peer.prompts import text, turn_tokens
@@ -20,16 +20,23 @@ if TYPE_CHECKING:
 
 PROMPT: Final = 512
 TOKENS: Final = 128
-PAIRS: Final = 2
+PAIRS: Final = 1
+LOADS: Final = 2  # llama-bench loads for each pair; which pages a process gets is luck, too
 SHORT_PROMPT: Final = 4  # tokens before those of the template; llama-bench begins with none
 WARM_SEED: Final = 1_000_000
 
 
 def measure(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
-    """As many pairs as there is time for, and at least PAIRS."""
+    """As many pairs as there is time for, and at least PAIRS of each load."""
+    each_s = seconds / LOADS
+    return tuple(pair for _ in range(LOADS) for pair in _loaded(port, same, each_s))
+
+
+def _loaded(port: int, same: Same, seconds: float) -> list[RatePair]:
     with Edged(port, config(same, streams=1)) as edged:
         _ask(edged, WARM_SEED)
-        return tuple(_pair(edged, same, number) for number in rounds(seconds, PAIRS))
+        wait_settled()
+        return [_pair(edged, same, number) for number in rounds(seconds, PAIRS)]
 
 
 def _pair(edged: Edged, same: Same, number: int) -> RatePair:
@@ -62,4 +69,6 @@ def _ask(edged: Edged, seed: int) -> tuple[Asked, float, Asked]:
 
 
 def _bench(same: Same) -> tuple[BenchRow, ...]:
-    return llama_bench(same, "-p", str(PROMPT), "-n", str(TOKENS))
+    rows = llama_bench(same, "-p", str(PROMPT), "-n", str(TOKENS))
+    wait_settled()  # its end would slow whoever is next
+    return rows

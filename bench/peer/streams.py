@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bench.others import Others, wait_quiet
+from bench.others import Others, wait_quiet, wait_settled
 from bench.peer.pairs import StreamPair
 from bench.peer.prompts import text, turn_tokens
 from bench.peer.rounds import rounds
@@ -35,6 +35,7 @@ def _measure(port: int, same: Same, count: int, seconds: float) -> list[StreamPa
         Edged(port, config(same, streams=count)) as edged,
     ):
         _pair(edged, server, _prompts(count, WARM_ROUND), WARM_TOKENS, edged_first=True)
+        wait_settled()
         return [
             _pair(edged, server, _prompts(count, number), TOKENS, edged_first=number % 2 == 1)
             for number in rounds(seconds, PAIRS)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.bare_process import BareProcess
-from bench.others import Others, wait_quiet
+from bench.others import Others, wait_quiet, wait_settled
 from bench.peer.pairs import DiskPair, WarmPair
 from bench.peer.prompts import count, text
 from bench.peer.rounds import rounds
@@ -58,6 +58,7 @@ def measure(
     ):
         _wait_persona(edged)
         _warm(edged, server, bare, FIRST_SEED)
+        wait_settled()
         each_s = seconds / 2
         warm = tuple(_warm(edged, server, bare, number) for number in rounds(each_s, QUESTIONS))
         disk = tuple(_restart(edged, bare, number) for number in rounds(each_s, RESTARTS))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,11 @@ import psutil
 
 from bench import others
 from bench.busy import neighbour
-from bench.others import Others, wait_quiet
+from bench.others import Others, wait_quiet, wait_settled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 # Its parent ends at once, so that it is nobody's child here.
@@ -56,6 +60,29 @@ def test_a_process_that_is_gone_counts_no_more() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         process = psutil.Process(child.pid)
     assert others._process_s(process) == 0.0
+
+
+def test_what_goes_back_to_the_host_is_waited_for(tmp_path: Path) -> None:
+    counter = tmp_path / "reported_kib"
+    counter.write_text("1\n")
+    written = [threading.Timer(at, counter.write_text, (f"{at}\n",)) for at in (0.1, 0.3)]
+    for timer in written:
+        timer.start()
+    began = time.monotonic()
+    wait_settled(counter, 0.25)
+    assert time.monotonic() - began > 0.5
+    assert counter.read_text() == "0.3\n"
+
+
+def test_a_machine_that_tells_nothing_or_never_settles_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_settled(tmp_path / "missing", 1000.0)
+    told = itertools.count(1)
+    monkeypatch.setattr(others, "_told", lambda _: str(next(told)))
+    began = time.monotonic()
+    wait_settled(tmp_path, 0.01, 0.1)
+    assert time.monotonic() - began < 5
 
 
 def test_waiting_has_an_end() -> None:

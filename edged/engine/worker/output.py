@@ -13,10 +13,10 @@ from edged.engine.worker.text import REPLACEMENT, TextStream
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Text that grows 20 times a second is read along as easily as every token by itself; a model slower
-# than that sends each at once. A frame takes daemon, broker and reader 2.5 ms of the cores that
-# compute, whose caches the weights go through (it is 0.5 ms while nothing is computed).
-FLUSH_S = 0.05
+# Text that grows 10 times a second is read along as easily as every token by itself; a model slower
+# than that, as one that was chosen for 8 tok/s, sends each at once. A frame costs daemon, broker
+# and reader 0.5 to 1 ms in which a core, and with it all threads, does not compute.
+FLUSH_S = 0.1
 
 
 class Output:
