@@ -7,7 +7,15 @@ from functools import partial
 
 import pytest
 
-from edged.mqtt.packet import Connected, Disconnected, Incoming, Refused, Settled, Taken
+from edged.mqtt.packet import (
+    Connected,
+    Disconnected,
+    Incoming,
+    Outgoing,
+    Refused,
+    Settled,
+    Taken,
+)
 from tests.mqtt.rider import Rider
 from tests.mqtt.scripted import DISCONNECT, PUBACK, PUBLISH, Line, ScriptedBroker
 
@@ -249,3 +257,27 @@ def test_a_broker_that_confirms_nothing_holds_nothing_back_for_long() -> None:
     with ScriptedBroker(script) as broker, Rider(broker.port, facts=facts) as rider:
         rider.wait(Incoming)
         assert heard(rider) == [b"first"]
+
+
+def test_what_is_only_written_confirms_nothing_of_what_the_broker_keeps() -> None:
+    """A delta has QoS 0 and is told as published once it is on the line."""
+    known = threading.Event()
+
+    def script(line: Line) -> None:
+        line.connack()
+        line.suback(0, 1, 1, 1, 1)
+        online = line.read(PUBLISH)
+        assert line.read(PUBLISH).topic == "edged/test/stream/x"
+        line.publish("hall/door", b"open", 2)
+        assert known.wait(30.0)
+        line.puback(online.mid)
+        line.read(DISCONNECT)
+
+    facts = ("hall/door",)
+    with ScriptedBroker(script) as broker, Rider(broker.port, facts=facts) as rider:
+        rider.wait_up()
+        rider.publish(Outgoing(topic="edged/test/stream/x", payload=b"{}"))
+        rider.wait(Incoming)
+        assert rider.of(Settled) == []
+        known.set()
+        rider.wait(Settled)
