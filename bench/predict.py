@@ -26,7 +26,7 @@ from edged.models.local import check_file
 from edged.models.predict import predict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from edged.models.calibration import Calibration
     from edged.models.facts import DeviceFacts
@@ -86,7 +86,6 @@ def measure(options: Options) -> Result:
     """How well speeds are predicted from headers, against what the child then measures."""
     files = FILES + (TRUE_FILES if options.full else ())
     paths = {(shape, mix): synthetic.cached(shape, mix) for shape, mix in files}
-    _put_away(paths.values())
     facts = probe(Roots())
     calibration = _calibrated(facts)
     setup = Setup(features=facts.cpu_features, threads=threads_for(facts.cores)[-1])
@@ -149,15 +148,6 @@ def _swapped(seen: Sequence[Seen]) -> Iterator[tuple[str, str]]:
 
 def _scatter(seen: Seen) -> float:
     return (max(seen.tg) - min(seen.tg)) / (2 * median(seen.tg))
-
-
-def _put_away(paths: Iterable[Path]) -> None:
-    """Files that were made just now are on their way to the disk, and fill all memory."""
-    os.sync()
-    for path in paths:
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    wait_settled()
 
 
 def _calibrated(facts: DeviceFacts) -> Calibration:
