@@ -28,9 +28,7 @@ PREFIX_SEED: Final = 7
 RESTART_SEED: Final = 500_000
 FIRST_SEED: Final = 100_000
 QUESTIONS: Final = 3
-LOADS: Final = (
-    3  # of each side: which pages a process gets makes it up to 6 percent faster or slower
-)
+LOADS: Final = 3  # of each side: by the pages that it gets a process is up to 6 percent slower
 RESTARTS: Final = 1
 PERSONA_TIMEOUT_S: Final = 120.0
 POLL_S: Final = 0.05

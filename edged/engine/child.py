@@ -52,7 +52,7 @@ _RESTS = frozenset({"x86_64", "i686"})
 _HUGE_PAGES = "glibc.malloc.hugetlb=1"
 # Each thread stays on a core of its own. Else the kernel puts two of them on one core for
 # milliseconds whenever it wakes somebody else: beside a busy process two threads on two cores keep
-# 0.41 of their rate instead of 0.09, and an answer that is streamed is written 8 percent faster.
+# 0.41 of their rate instead of 0.09, and an answer that is streamed is written 6 percent faster.
 # Where cores differ, the first ones may be the slow ones: there the kernel chooses.
 _BOUND = {"OMP_PROC_BIND": "true"}
 _DEFAULTS = {"GLIBC_TUNABLES": _HUGE_PAGES, "LANG": "C.UTF-8"}

@@ -113,17 +113,14 @@ class GatheringClient(Client):
 
     def _sock_close(self) -> None:
         with self._writing:
-            self._close()
-
-    def _close(self) -> None:
-        if self._leaving:
-            self._write()
-        elif isinstance(self._sock, socket.socket):
-            # A reply that arrives after its line was given up would meet the one sent again.
-            with contextlib.suppress(OSError):
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-        self._gathered.clear()
-        super()._sock_close()
+            if self._leaving:
+                self._write()
+            elif isinstance(self._sock, socket.socket):
+                # A reply that arrives after its line was given up would meet the one sent again.
+                with contextlib.suppress(OSError):
+                    self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+            self._gathered.clear()
+            super()._sock_close()
 
     def _write(self) -> None:
         try:

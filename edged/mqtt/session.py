@@ -2,8 +2,8 @@
 
 paho reads in one thread of ours, the network thread. The asyncio side calls the public methods,
 and writes what it published at the end of its turn, all in one piece; events come to it through
-`post`, called in its loop. Each connection has a fresh
-paho client, so that messages are sent again by our outbox and not, out of order, by paho.
+`post`, called in its loop. Each connection has a fresh paho client, so that messages are sent again
+by our outbox and not, out of order, by paho.
 """
 
 from __future__ import annotations

@@ -76,6 +76,7 @@ def test_the_ledger_comes_first_and_in_one_transaction() -> None:
     mark = effects.MarkRunning(key="k", attempts=1)
     desk.perform(accept, effects.Acknowledge(ticket=TICKET), mark, effects.Submit(request=REQUEST))
     assert desk.committed == [[accept, mark]]
+    assert desk.begun_before == [0]  # it is not this run that the mark tells of
     assert desk.rooms.fake_session.acknowledged == [(2, 5)]
     assert desk.rooms.fake_engine.calls == [("submit", generate(REQUEST))]
     assert desk.used == [generate(REQUEST).messages]
@@ -113,6 +114,7 @@ def test_a_disk_that_fails_costs_durability_and_not_the_request() -> None:
     accept = effects.Accept(row=Row(key="k", request=REQUEST))
     desk.perform(accept, effects.Acknowledge(ticket=TICKET), effects.Submit(request=REQUEST))
     assert desk.rooms.fake_session.acknowledged == [(2, 5)]
+    assert desk.begun_before == [0]
     assert len(desk.rooms.fake_engine.calls) == 1
     assert desk.rooms.dispatcher.snapshot(1.0).memory_only
     assert desk.rooms.health.active("ledger_lost")
