@@ -45,7 +45,7 @@ DECODED: Final = 48
 READ: Final = 512
 KEY: Final = "measure/predict"
 ROUNDS: Final = 4
-FULL_ROUNDS: Final = 2  # of minutes each
+TRUE_ROUNDS: Final = 2  # of minutes each
 APART: Final = 0.05  # variants whose speeds differ by more must be told apart
 MEAN_GOAL: Final = "<= 8"
 WORST_GOAL: Final = "<= 15"
@@ -91,9 +91,10 @@ def measure(options: Options) -> Result:
     setup = Setup(features=facts.cpu_features, threads=threads_for(facts.cores)[-1])
     predicted = {key: predict(check_file(path), calibration, setup) for key, path in paths.items()}
     speeds: dict[tuple[str, str], list[tuple[float, float]]] = {key: [] for key in files}
-    for _ in range(FULL_ROUNDS if options.full else ROUNDS):
+    for number in range(ROUNDS):
         for key in files:
-            speeds[key].append(_speeds(paths[key], predicted[key]))
+            if key in FILES or number < TRUE_ROUNDS:
+                speeds[key].append(_speeds(paths[key], predicted[key]))
     seen = [
         Seen(
             name=" ".join(key),

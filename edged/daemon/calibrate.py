@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import re
 from typing import TYPE_CHECKING
 
+from edged.daemon.scratch import Scratch
 from edged.daemon.timedchild import TimedChild
 from edged.engine.frames import Load
-from edged.errors import StorageError
-from edged.files import write_scratch
 from edged.models import trials
 from edged.models.calibration import Calibration
 from edged.models.fit import MAX_THREADS
-from edged.models.made import file
 from edged.models.solving import solve
 from edged.models.trials import Timing, plan
 
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
     from edged.models.facts import DeviceFacts
     from edged.models.trials import Trial
 
-SCRATCH = "calibrating.gguf"
 CONTEXT = 2048
 DEFAULT_CACHE = 8 << 20  # where the machine does not tell its caches
 TRIAL_S = 120.0  # none takes that long on a Pi; a child that hangs ends calibrating
@@ -64,15 +60,11 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     """
     began = clock.monotonic()
     timings: list[Timing] = []
-    path = _scratch(folder)
     counts = threads_for(facts.cores)
-    for trial in _order(planned, timings, lambda: clock.monotonic() - began, tell):
-        try:
-            source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
-            await asyncio.to_thread(write_scratch, path, file(trial.shape, source))
+    with Scratch(folder) as scratch:
+        for trial in _order(planned, timings, lambda: clock.monotonic() - began, tell):
+            path = await asyncio.to_thread(scratch.made, trial.shape)
             timings += await _time(trial, path, counts, clock, settings)
-        finally:
-            path.unlink(missing_ok=True)
     terms = solve(planned, timings)
     return Calibration(
         board=board,
@@ -136,18 +128,6 @@ def last_level_cache(system: Path) -> int:
     return max(sizes[1:] or sizes)
 
 
-def _scratch(folder: Path) -> Path:
-    """Where the made-up models go; what a killed predecessor left there is removed."""
-    path = folder.resolve() / SCRATCH
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}"
-        raise StorageError(message) from error
-    return path
-
-
 async def _time(
     trial: Trial, path: Path, counts: Sequence[int], clock: Clock, settings: Settings | None
 ) -> list[Timing]:
@@ -162,6 +142,7 @@ async def _time(
         prefix_tokens=0,
         kv_type=trial.kv_type,
         repack=trial.repack,
+        warm_up=False,
     )
     async with asyncio.timeout(TRIAL_S), TimedChild(load, clock, settings) as child:
         return [

@@ -25,12 +25,10 @@ Choice = Annotated[str, Meta(min_length=1, max_length=200)]
 Score = Annotated[float, Meta(ge=-1e9, le=0)]
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 KvType = Literal["f16", "q8_0"]
-# A Pi 5 has four cores; more streams than this only share out what one could have.
-MAX_STREAMS = 16
+MAX_STREAMS = 16  # a Pi 5 has four cores; more only share out what one could have
 # As the daemon writes it at most, with all references followed; the frame has room for that.
 MAX_SCHEMA_CHARS = 65536
-# Of a decision; a selector of a house has some ten options.
-MAX_CHOICES = 64
+MAX_CHOICES = 64  # of a decision; a selector of a house has some ten options
 # Keys of errands for prefixes (Learn, Restore, Save, Unlearn) begin so, and those of Measure so.
 ERRAND = "prefix/"
 MEASURE = "measure/"
@@ -77,6 +75,7 @@ class Load(Frame, frozen=True):
         kv_type: Of the cached keys and values; q8_0 takes about half the memory of f16.
         flash_attention: q8_0 values need it.
         repack: Weights are rearranged for this CPU where llama.cpp can, in anonymous memory.
+        warm_up: Before Ready some tokens are read; who only times a model need not wait for that.
     """
 
     path: Annotated[str, Meta(min_length=1, max_length=4096)]
@@ -93,6 +92,7 @@ class Load(Frame, frozen=True):
     kv_type: KvType = "f16"
     flash_attention: Literal["auto", "on", "off"] = "auto"
     repack: bool = True
+    warm_up: bool = True
 
 
 class Generate(Frame, frozen=True):

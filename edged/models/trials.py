@@ -72,7 +72,7 @@ TICK_S = 1e-9  # a time that no clock tells from none
 BUDGET_S = 55.0  # that a person may wait for `edged calibrate`, less a trial
 READ_REPEAT = 2  # of the first round: prefill computes, and is little disturbed
 DEPTH = 512  # tokens of context at which attention is timed
-SLOPE_BLOCKS, SLOPE_FF, SLOPE_WIDTH, SLOPE_HEADS, SLOPE_KV = 4, 256, 512, 32, 4
+SLOPE_BLOCKS, SLOPE_FF, SLOPE_WIDTH, SLOPE_HEADS, SLOPE_KV = 2, 256, 512, 32, 4
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +138,9 @@ def plan(
     """
     far = list(_far(cache_bytes, memory_bytes))
     near = bool(far) and MAPPED_CACHES * cache_bytes > MAPPED_MOST
-    trials = [*_light(), Trial(name=f"dense {ROUTER}", shape=_dense(ROUTER, cache_bytes))]
+    # What all types rest on first: the last ones may find no time in the second round.
+    trials = [*_light(), *far, *_deep(memory_bytes)]
+    trials.append(Trial(name=f"dense {ROUTER}", shape=_dense(ROUTER, cache_bytes)))
     for kind in dict.fromkeys((REFERENCE, *kinds)):
         for repack in (False, True):
             if not repack or repackable(kind, EXPERT_FF, features):
@@ -148,7 +150,7 @@ def plan(
                     Trial(name=f"dense {kind}", shape=_dense(kind, cache_bytes), repack=repack),
                     Trial(name=f"experts {kind}", shape=shape, repack=repack, read=_read(shape)),
                 ]
-    return [*trials, *far, *_deep(memory_bytes), *_slopes()]
+    return [*trials, *_slopes()]
 
 
 def _light() -> Iterator[Trial]:

@@ -9,7 +9,6 @@ import pytest
 from edged.clock import SystemClock
 from edged.daemon.calibrate import (
     DEFAULT_CACHE,
-    SCRATCH,
     calibrate,
     last_level_cache,
     plan_for,
@@ -122,9 +121,9 @@ def test_a_child_that_dies_ends_it_and_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_one_left_is_replaced_and_a_bad_folder_told(tmp_path: Path) -> None:
-    (tmp_path / SCRATCH).mkdir()
-    with pytest.raises(StorageError, match=SCRATCH):
+def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "calibrating.gguf").mkdir()
+    with pytest.raises(StorageError, match=r"calibrating\.gguf"):
         asyncio.run(
             calibrate(
                 FACTS, "b", tmp_path, SystemClock(), planned=small()[:1], tell=lambda *_: None

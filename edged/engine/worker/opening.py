@@ -52,7 +52,7 @@ def open_desk(
     streams, measured, context = _context(model, load, abort)
     prompter = Prompter(model, context.n_ctx)
     pacing = Pacing(load.prefill_chunk, load.prefill_share, streams)
-    pacing.observe(measured.read_s * warmup.READ_TOKENS, warmup.READ_TOKENS, 0)
+    pacing.observe(measured.read_s * measured.tokens, measured.tokens, 0)
     for power, rate in enumerate(measured.rates):
         pacing.observe(1.0 / rate, 0, 2**power)
     desk = Desk(
@@ -81,7 +81,7 @@ def open_desk(
         warning=prompter.warning,
         streams=streams,
         n_cells=context.n_cells,
-        kv_bytes=_kv_bytes(context, measured.state_bytes),
+        kv_bytes=_kv_bytes(context, measured),
         kv_type=load.kv_type,
         flash_attention=load.flash_attention != "off",
         partial=context.memory.partial,
@@ -90,18 +90,20 @@ def open_desk(
     return desk, ready
 
 
-def _kv_bytes(context: Context, state_bytes: int) -> int:
+def _kv_bytes(context: Context, measured: warmup.Measured) -> int:
     """Bytes of all that the context remembers, from those of one short sequence."""
     if context.memory.partial:
-        return state_bytes * context.n_cells // warmup.READ_TOKENS
-    return state_bytes * context.sequences
+        return measured.state_bytes * context.n_cells // measured.tokens
+    return measured.state_bytes * context.sequences
 
 
 def _context(model: Model, load: Load, abort: Any) -> tuple[int, warmup.Measured, Context]:
     """The context for the streams asked for, or for as many as keep the target."""
     if load.streams:
         context = Context(model, load, load.streams)
-        return load.streams, warmup.warm(context, model, load.streams, abort), context
+        tokens = warmup.READ_TOKENS if load.warm_up else 1
+        found = warmup.warm(context, model, load.streams, abort, tokens=tokens)
+        return load.streams, found, context
     measured = warmup.try_streams(model, load, abort)
     streams = warmup.most_streams(measured.rates, load.target_tps)
     return streams, measured, Context(model, load, streams)

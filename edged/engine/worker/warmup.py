@@ -33,15 +33,25 @@ class Measured(NamedTuple):
     Attributes:
         rates: Tok/s of one of 1, 2, 4 ... streams at an empty context.
         read_s: Seconds for one token of a prompt.
-        state_bytes: Of a sequence of READ_TOKENS tokens.
+        tokens: That were read for it.
+        state_bytes: Of a sequence of them.
     """
 
     rates: tuple[float, ...]
     read_s: float
+    tokens: int
     state_bytes: int
 
 
-def warm(context: Context, model: Model, streams: int, abort: Any, target: float = 0.0) -> Measured:
+def warm(  # noqa: PLR0913 - all but the first two are settings
+    context: Context,
+    model: Model,
+    streams: int,
+    abort: Any,
+    target: float = 0.0,
+    *,
+    tokens: int = READ_TOKENS,
+) -> Measured:
     """Read a little and decode a little with 1, 2, 4 ... up to `streams` streams.
 
     Args:
@@ -50,6 +60,7 @@ def warm(context: Context, model: Model, streams: int, abort: Any, target: float
         streams: Where to end.
         abort: llama.cpp's abort callback, which beats.
         target: Tok/s of one stream below which more streams are not tried.
+        tokens: To be read.
 
     Raises:
         LoadError: With the code self_test: the model computes nothing that is of use.
@@ -59,9 +70,9 @@ def warm(context: Context, model: Model, streams: int, abort: Any, target: float
     if not context.logits_are_finite():
         raise LoadError(SELF_TEST, "the model computes NaN: its weights are damaged")
     context.memory.drop(0)
-    stride = max(1, model.n_vocab // READ_TOKENS)
-    spread = [min(row * stride, model.n_vocab - 1) for row in range(READ_TOKENS)]
-    read_s = _step(context, spread, abort) / READ_TOKENS
+    stride = max(1, model.n_vocab // tokens)
+    spread = [min(row * stride, model.n_vocab - 1) for row in range(tokens)]
+    read_s = _step(context, spread, abort) / tokens
     state_bytes = context.memory.state_bytes(0)
     context.memory.drop(0)
     rates: list[float] = []
@@ -69,7 +80,7 @@ def warm(context: Context, model: Model, streams: int, abort: Any, target: float
     while count <= streams and (not rates or rates[-1] >= target):
         rates.append(1.0 / max(_SHORTEST_S, _decode(context, bos, count, abort)))
         count *= 2
-    return Measured(tuple(rates), read_s, state_bytes)
+    return Measured(tuple(rates), read_s, tokens, state_bytes)
 
 
 def try_streams(model: Model, load: Load, abort: Any) -> Measured:

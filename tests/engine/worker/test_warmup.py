@@ -9,7 +9,7 @@ import pytest
 from edged.engine.worker.context import ABORTED, Context, DecodeError
 from edged.engine.worker.model import LoadError, Model
 from edged.engine.worker.native import NO_ABORT
-from edged.engine.worker.warmup import most_streams, try_streams, warm
+from edged.engine.worker.warmup import READ_TOKENS, most_streams, try_streams, warm
 from tests.engine.harness import POCKET, load
 
 if TYPE_CHECKING:
@@ -53,8 +53,15 @@ def test_it_measures_one_two_and_four_and_leaves_nothing(model: Model, context: 
     assert len(measured.rates) == 3
     assert min(measured.rates) > 0
     assert measured.read_s > 0
-    assert measured.state_bytes > 1024
+    assert (measured.tokens, measured.state_bytes > 1024) == (READ_TOKENS, True)
     assert [context.memory.length(sequence) for sequence in range(4)] == [0] * 4
+
+
+def test_who_asks_for_less_reads_less(model: Model, context: Context) -> None:
+    some, one = (warm(context, model, 1, NO_ABORT, tokens=tokens) for tokens in (READ_TOKENS, 1))
+    assert one.tokens == 1
+    assert one.state_bytes < some.state_bytes / 8
+    assert one.read_s > 0
 
 
 def test_streams_beyond_a_missed_target_are_not_tried(model: Model) -> None:

@@ -1,0 +1,69 @@
+"""The files of made-up models, as long as a board is calibrated."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Self
+
+from edged.errors import StorageError
+from edged.files import write_scratch
+from edged.models.made import file, size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edged.models.made import Shape
+
+NAME = "calibrating"
+ENDING = ".gguf"
+# Holes take no room on a disk, and their pages in memory are the kernel's to take back. Kept, they
+# are there in the next round: to make and fault in a model of 256 MB anew takes 0.5 s.
+KEPT_BYTES = 512 << 20
+
+
+class Scratch:
+    """`with Scratch(folder) as scratch:` makes models one by one, and leaves none.
+
+    Args:
+        folder: Where they are written; it needs 450 MB (what is larger is holes).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._kept: dict[Shape, Path] = {}
+        self._last = self._folder / f"{NAME}{ENDING}"
+
+    def __enter__(self) -> Self:
+        """Removes what a killed predecessor left.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for path in self._folder.glob(f"{NAME}*{ENDING}"):
+                path.unlink()
+        except OSError as error:
+            message = f"{error.filename} cannot be written: {error.strerror}"
+            raise StorageError(message) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for path in (self._last, *self._kept.values()):
+            path.unlink(missing_ok=True)
+
+    def made(self, shape: Shape) -> Path:
+        """The file of a model; that of the one before is gone, unless it is mostly holes.
+
+        Raises:
+            StorageError: The disk does not take it.
+        """
+        if shape in self._kept:
+            return self._kept[shape]
+        path = self._last
+        if shape.hollow and size(shape) <= KEPT_BYTES:
+            path = self._kept[shape] = self._folder / f"{NAME}-{len(self._kept)}{ENDING}"
+        path.unlink(missing_ok=True)
+        source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
+        write_scratch(path, file(shape, source))
+        return path
