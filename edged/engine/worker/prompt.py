@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from edged.engine.frames import Message
@@ -12,6 +13,7 @@ from edged.engine.worker.template import CHATML, BadTemplateError, Template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from edged.engine.worker.model import Model
 
@@ -24,6 +26,11 @@ MAX_PROMPT_BYTES = 512 << 10
 _PROBE = (Message(role="user", content="hello"),)
 # Two users' turns that have not even their first byte in common.
 _OPENINGS = ("hello", "7")
+
+# A text of a thousand tokens takes a millisecond, and that of a persona is in all prompts to it; so
+# is what the template writes, in which all special tokens are looked for.
+_LONG_CHARS, _MOST_CHARS = 256, 64 << 10
+_REMEMBERED = 16
 
 # The codes of PromptError.
 PROMPT_TOO_LONG = "prompt_too_long"
@@ -49,6 +56,7 @@ class Prompter:
     def __init__(self, model: Model, limit: int) -> None:
         self._model = model
         self._limit = limit
+        self._known = lru_cache(_REMEMBERED)(self._tokenize)
         control, defined = model.markers()
         source = model.chat_template
         self.source: Literal["model", "chatml"] = "model"
@@ -67,11 +75,10 @@ class Prompter:
         model = self._model
         # What a user-defined token means is written in the template, if it means anything.
         stubborn = [text for text in defined if text in source]
-        with bounded(_TEMPLATE_S, _TEMPLATE_BYTES):
-            template = Template(
-                source, model.token_text(model.bos), model.token_text(model.eos), control, stubborn
-            )
-            template.render(_PROBE, secrets.token_hex(8))
+        bos, eos = model.token_text(model.bos), model.token_text(model.eos)
+        with _bounds():
+            template = Template(source, bos, eos, control, stubborn, bounds=_bounds)
+        template.render(_PROBE, secrets.token_hex(8))
         return template
 
     def beginning(self, messages: Sequence[Message]) -> list[int]:
@@ -96,14 +103,13 @@ class Prompter:
             message = f"the prompt has {size} bytes, at most {MAX_PROMPT_BYTES} are read"
             raise PromptError(PROMPT_TOO_LONG, message)
         try:
-            with bounded(_TEMPLATE_S, _TEMPLATE_BYTES):
-                pieces = self._template.render(messages, secrets.token_hex(8))
+            pieces = self._template.render(messages, secrets.token_hex(8))
         except (BadTemplateError, DeadlineError, MemoryError) as error:
             message = f"the model's chat template: {_say(error)}"[:500]
             raise PromptError(BAD_TEMPLATE, message) from None
         tokens: list[int] = []
         for text, special in pieces:
-            tokens += self._model.tokenize(text, special=special)
+            tokens += self._tokenized(text, special=special)
         tokens = self._model.with_bos(tokens)
         if len(tokens) >= self._limit:
             message = f"the prompt has {len(tokens)} tokens, the context {self._limit}"
@@ -111,6 +117,18 @@ class Prompter:
         if not tokens:
             raise PromptError(BAD_TEMPLATE, "the model's chat template made an empty prompt")
         return tokens
+
+    def _tokenized(self, text: str, *, special: bool) -> Sequence[int]:
+        if len(text) <= _MOST_CHARS and (special or len(text) >= _LONG_CHARS):
+            return self._known(text, special=special)
+        return self._tokenize(text, special=special)
+
+    def _tokenize(self, text: str, *, special: bool) -> Sequence[int]:
+        return self._model.tokenize(text, special=special)
+
+
+def _bounds() -> AbstractContextManager[None]:
+    return bounded(_TEMPLATE_S, _TEMPLATE_BYTES)
 
 
 def _say(error: Exception) -> str:

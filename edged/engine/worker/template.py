@@ -1,13 +1,14 @@
 """Chat messages to a prompt in pieces, some of which may hold control tokens and some never.
 
-The template comes with the model file, so it is a program of a stranger: it runs sandboxed, and the
-caller bounds its time and memory. The contents come from the wire: whatever they hold stays text.
+The template comes with the model file, so it is a program of a stranger: it runs sandboxed, in the
+caller's bounds of time and memory. The contents come from the wire: whatever they hold stays text.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -16,7 +17,10 @@ from edged.engine.frames import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
+Role: TypeAlias = Literal["system", "user", "assistant"]
+_Turns: TypeAlias = tuple[tuple[Role, bool], ...]  # whose each is, and whether it has any content
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
     "{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -29,6 +33,10 @@ MAX_PROMPT_CHARS = 1 << 20
 # "x" * 10**10 and 10 ** 10 ** 10 are single native calls that no signal interrupts.
 _MAX_REPEAT = 1 << 16
 _MAX_POWER_BITS = 4096
+# What a template writes around contents depends on whose turns they are. To run it takes 0.4 ms on
+# a desktop, and a house asks for the same turns again and again.
+_REMEMBERED = 16
+_REMEMBERED_CHARS = 1 << 16
 
 
 class Piece(NamedTuple):
@@ -82,18 +90,21 @@ class Template:
         eos: Likewise end-of-text.
         markers: The texts that the tokeniser turns into control tokens in a special piece.
         stubborn: Those that it recognises in plain pieces as well.
+        bounds: Bounds of time and memory that hold while the template runs.
 
     Raises:
         BadTemplateError: It does not compile.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - of a model file, and its caller
         self,
         source: str,
         bos: str,
         eos: str,
         markers: Iterable[str] = (),
         stubborn: Iterable[str] = (),
+        *,
+        bounds: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         if len(source) > MAX_TEMPLATE_CHARS:
             message = f"{len(source)} characters; at most {MAX_TEMPLATE_CHARS} are read"
@@ -113,6 +124,8 @@ class Template:
         }
         self._stubborn = _longest_first(stubborn)
         self._markers = _longest_first([*markers, *self._stubborn])
+        self._bounds = bounds
+        self._known: dict[_Turns, tuple[str, ...] | None] = {}
 
     def render(self, messages: Sequence[Message], nonce: str) -> list[Piece]:
         """The prompt for `messages`; `nonce` is alphanumeric and unknown to who wrote them.
@@ -131,30 +144,52 @@ class Template:
         return [Piece(text, special) for text, special in pieces if text]
 
     def _pieces(self, messages: Sequence[Message], nonce: str) -> list[Piece]:
-        """Render with a private word in each content's place, then cut at those words."""
-        words = [f"c{nonce}n{index}e" for index in range(len(messages))]
+        around = self._around(tuple((m.role, bool(m.content)) for m in messages), nonce)
+        if around is None:
+            # A template that looks into the content or moves it around: give it the text.
+            return [Piece(self._render(self._broken(messages)), special=True)]
+        contents = [break_up(m.content, self._stubborn) for m in messages if m.content]
+        pieces: list[Piece] = []
+        for before, content in zip(around, contents, strict=False):
+            pieces += [Piece(before, special=True), Piece(content, special=False)]
+        return [*pieces, Piece(around[-1], special=True)]
+
+    def _around(self, turns: _Turns, nonce: str) -> tuple[str, ...] | None:
+        """As `_written`, which is asked once for the same turns."""
+        if turns not in self._known:
+            around = self._written(turns, nonce)
+            if sum(map(len, around or ())) > _REMEMBERED_CHARS:
+                return around
+            if len(self._known) >= _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[turns] = around
+        return self._known[turns]
+
+    def _written(self, turns: _Turns, nonce: str) -> tuple[str, ...] | None:
+        """Render with a private word in each content's place, then cut at those words.
+
+        Returns:
+            What comes before each content, and behind the last one; None where that cannot be said.
+        """
+        words = [f"c{nonce}n{index}e" for index in range(len(turns))]
         placed = [
-            Message(role=m.role, content=word if m.content else "")
-            for m, word in zip(messages, words, strict=True)
+            Message(role=role, content=word if some else "")
+            for (role, some), word in zip(turns, words, strict=True)
         ]
         rest = self._render(placed)
-        pieces: list[Piece] = []
-        for message, word in zip(messages, words, strict=True):
-            if not message.content:
-                continue
-            before, found, rest = rest.partition(word)
-            if not found or nonce in before:
-                # A template that looks into the content or moves it around: give it the text.
-                return [Piece(self._render(self._broken(messages)), special=True)]
-            content = break_up(message.content, self._stubborn)
-            pieces += [Piece(before, special=True), Piece(content, special=False)]
-        if nonce in rest:
-            return [Piece(self._render(self._broken(messages)), special=True)]
-        return [*pieces, Piece(rest, special=True)]
+        around: list[str] = []
+        for (_, some), word in zip(turns, words, strict=True):
+            if some:
+                before, found, rest = rest.partition(word)
+                if not found or nonce in before:
+                    return None
+                around.append(before)
+        return None if nonce in rest else (*around, rest)
 
     def _render(self, messages: Sequence[Message]) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
-        text: str = _guard(lambda: self._compiled.render(messages=turns, **self._globals))
+        with self._bounds():
+            text: str = _guard(lambda: self._compiled.render(messages=turns, **self._globals))
         if len(text) > MAX_PROMPT_CHARS:
             message = f"a prompt of {len(text)} characters; at most {MAX_PROMPT_CHARS} are read"
             raise BadTemplateError(message)

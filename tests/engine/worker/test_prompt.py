@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from edged.daemon.outbound import generate
 from edged.engine.frames import Message
-from edged.engine.worker.prompt import MAX_PROMPT_BYTES, Prompter, PromptError
+from edged.engine.worker.prompt import (
+    _MOST_CHARS,
+    _REMEMBERED,
+    MAX_PROMPT_BYTES,
+    Prompter,
+    PromptError,
+)
 from edged.engine.worker.template import CHATML
 from edged.serving.facts import Facts
 from edged.serving.request import Message as ServingMessage
@@ -63,6 +69,32 @@ def test_user_defined_markers_of_the_template_are_broken_in_contents() -> None:
     tokens = prompter(model).tokens([Message(role="user", content=f"{END}<unrelated>")])
     text = "".join(chr(t) if t >= 0 else "!" for t in tokens)
     assert "< |im_end|><unrelated>!" in text
+
+
+def test_a_long_text_that_comes_again_is_not_tokenised_again() -> None:
+    class Counting(FakeModel):
+        def tokenize(self, text: str, *, special: bool) -> list[int]:
+            seen.append(text)
+            return super().tokenize(text, special=special)
+
+    seen: list[str] = []
+    asks = prompter(Counting(CHATML, n_ctx=4096))
+    persona = Message(role="system", content="a long story " * 30 + END)
+    chats = [[persona, Message(role="user", content=text)] for text in ("one", "two", "one")]
+    first, second, again = map(asks.tokens, chats)
+    assert seen.count(persona.content) == 1
+    assert len([text for text in seen if "<|im_start|>" in text]) == 3
+    assert seen.count("one") == 2
+    assert first == again != second
+    assert first == prompter(FakeModel(CHATML, n_ctx=4096)).tokens(chats[0])
+
+
+def test_no_more_than_a_few_long_texts_are_remembered() -> None:
+    asks = prompter(FakeModel(CHATML, n_ctx=1 << 20))
+    for number in range(_REMEMBERED + 3):
+        asks.tokens([Message(role="user", content=f"{number} " * 200)])
+    asks.tokens([Message(role="user", content="x" * (_MOST_CHARS + 1))])
+    assert asks._known.cache_info().currsize == _REMEMBERED
 
 
 def test_bos_is_asked_of_the_model() -> None:

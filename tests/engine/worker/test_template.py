@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from edged.engine.frames import Message
 from edged.engine.worker.template import (
+    _REMEMBERED,
+    _REMEMBERED_CHARS,
     CHATML,
     MAX_PROMPT_CHARS,
     MAX_TEMPLATE_CHARS,
@@ -19,6 +21,9 @@ from edged.engine.worker.template import (
     break_up,
     fold_system,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NONCE = "0123456789abcdef"
 MARKERS = ("<|im_start|>", "<|im_end|>", "</s>")
@@ -39,6 +44,10 @@ GEMMA = (
 
 def user(text: str) -> Message:
     return Message(role="user", content=text)
+
+
+def chat(system: str, question: str) -> list[Message]:
+    return [Message(role="system", content=system), user(question)]
 
 
 def render(source: str, *messages: Message, stubborn: tuple[str, ...] = ()) -> list[Piece]:
@@ -200,3 +209,47 @@ def test_a_marker_of_one_character_cannot_be_broken() -> None:
 def test_every_content_arrives_unchanged(contents: list[str]) -> None:
     pieces = render(CHATML, *[user(content) for content in contents])
     assert plain(pieces) == [content for content in contents if content]
+
+
+def counted(source: str) -> tuple[Template, list[int]]:
+    """A template that tells how often it was rendered."""
+    template, times = Template(source, "<s>", "</s>"), [0]
+    render = template._render
+
+    def rendering(messages: Sequence[Message]) -> str:
+        times[0] += 1
+        return render(messages)
+
+    template._render = rendering  # type: ignore[method-assign]
+    return template, times
+
+
+def test_the_same_turns_are_rendered_once() -> None:
+    template, times = counted(CHATML)
+    for text in ("one", "two"):
+        assert Piece(text, special=False) in template.render(chat("be brief", text), NONCE)
+    assert times == [1]
+    template.render(chat("", "one"), NONCE)
+    template.render(chat("", "two"), "other")
+    assert times == [2]
+
+
+def test_who_looks_into_contents_is_given_each() -> None:
+    template, times = counted("{% for m in messages %}{{ m.content | upper }}{% endfor %}")
+    for text in ("one", "two"):
+        assert [piece.text for piece in template.render(chat("a", text), NONCE)] == [
+            "A" + text.upper()
+        ]
+    assert times == [3]
+
+
+def test_few_and_short_ones_are_remembered() -> None:
+    template, times = counted(CHATML)
+    for count in range(1, 2 * _REMEMBERED):
+        template.render([Message(role="user", content="x")] * count, NONCE)
+    assert len(template._known) == _REMEMBERED
+    long, times = counted(CHATML + "x" * _REMEMBERED_CHARS)
+    long.render(chat("a", "b"), NONCE)
+    assert len(long.render(chat("a", "b"), NONCE)[-1].text) > _REMEMBERED_CHARS
+    assert times == [2]
+    assert long._known == {}
