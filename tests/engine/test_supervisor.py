@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -289,6 +292,25 @@ def test_the_child_protects_itself(tmp_path: Path) -> None:
             assert b"HOME" not in names
             # 0-2, the two sockets, and nothing of the daemon's.
             assert len(list((proc / "fd").iterdir())) == 5
+
+    run(body())
+
+
+def slice_ns(pid: int) -> int:
+    """What sched_getattr says: 0 where a kernel knows none, or for a kind of machine we do not."""
+    number = {"x86_64": 315, "aarch64": 275}.get(os.uname().machine)
+    attributes = ctypes.create_string_buffer(48)
+    if number is None or ctypes.CDLL(None).syscall(number, pid, attributes, 48, 0) != 0:
+        return 0
+    return int.from_bytes(attributes.raw[24:32], sys.byteorder)
+
+
+@pytest.mark.skipif(not slice_ns(os.getpid()), reason="this kernel gives no slices by wish")
+def test_the_child_lets_those_who_wake_go_first(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with engine(script(tmp_path)) as (supervisor, _):
+            assert supervisor.pid is not None
+            assert slice_ns(supervisor.pid) > 2 * slice_ns(os.getpid())
 
     run(body())
 

@@ -188,9 +188,10 @@ class Desk:
         if not computed and not active:
             self._prefixes.settle(time.monotonic())
         if computed:
-            self._crew.look()
             self._end_finished()
         self._channel.release()
+        if computed:
+            self._crew.look()
         return computed
 
     # Runs.
