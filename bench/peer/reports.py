@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 EVENT: Final = b"data: "
+LAST: Final = b"[DONE]"  # of a chat
 
 
 class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,25 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     timings: Timings | None = None
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What an event adds to the answer of a chat; the first one tells a role alone."""
+
+    content: str | None = None
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One of the answers; there is never another."""
+
+    delta: Said = Said()
+
+
+class ChatChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a streamed chat."""
+
+    choices: tuple[Option, ...] = ()
+    timings: Timings | None = None
+
+
 def bench_rows(out: bytes) -> tuple[BenchRow, ...]:
     """The tests of `llama-bench -o json`, in its order."""
     return msgspec.json.decode(out, type=tuple[BenchRow, ...])
@@ -90,8 +110,18 @@ def bench_row(rows: tuple[BenchRow, ...], *, prompt: int = 0, gen: int = 0) -> B
 
 
 def chunk(line: bytes) -> Chunk | None:
-    """The event in one line of the stream, if there is one."""
+    """The event in one line of a completion's stream, if there is one."""
     line = line.strip()
     if not line.startswith(EVENT):
         return None
     return msgspec.json.decode(line[len(EVENT) :], type=Chunk)
+
+
+def chat_chunk(line: bytes) -> Chunk | None:
+    """The same of a chat's."""
+    line = line.strip()
+    if not line.startswith(EVENT) or line.endswith(LAST):
+        return None
+    found = msgspec.json.decode(line[len(EVENT) :], type=ChatChunk)
+    text = "".join(option.delta.content or "" for option in found.choices)
+    return Chunk(content=text, stop=found.timings is not None, timings=found.timings)

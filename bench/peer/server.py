@@ -8,17 +8,18 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
 from bench.peer.programs import folder
-from bench.peer.reports import Chunk, chunk
+from bench.peer.reports import Chunk, chat_chunk, chunk
 from bench.peer.served import Served, read
 from tests.rig.broker import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from bench.peer.programs import Same
@@ -29,7 +30,10 @@ ANSWER_TIMEOUT_S: Final = 600.0
 END_TIMEOUT_S: Final = 20.0
 POLL_S: Final = 0.05
 LOG_CHARACTERS: Final = 4000
-REPEAT_PENALTY: Final = 1.1  # what edged applies to a request that does not ask for another
+# As edged samples a request that asks for nothing but the temperature 0.
+ALIKE: Final = MappingProxyType(
+    {"temperature": 0, "repeat_penalty": 1.1, "cache_prompt": True, "stream": True}
+)
 
 
 class ServerProcess:
@@ -78,31 +82,38 @@ class ServerProcess:
 
     def complete(self, prompt: str, tokens: int) -> Served:
         """Answer one rendered prompt greedily, streamed."""
-        request = {
-            "prompt": prompt,
-            "n_predict": tokens,
-            "temperature": 0,
-            "repeat_penalty": REPEAT_PENALTY,
-            "cache_prompt": True,
-            "stream": True,
-        }
-        sent = time.monotonic()
-        return read(list(self._events(msgspec.json.encode(request))), sent)
+        fields = {"prompt": prompt, "n_predict": tokens}
+        return self._answer("/completion", fields, chunk)
+
+    def chat(self, system: str, prompt: str, tokens: int) -> Served:
+        """Answer one chat greedily, streamed; it fills in the model's template as edged does."""
+        turns = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
+        fields = {"messages": turns, "max_tokens": tokens}
+        return self._answer("/v1/chat/completions", fields, chat_chunk)
 
     def complete_all(self, prompts: Sequence[str], tokens: int) -> list[Served]:
         """Like `complete`, with all prompts sent at once."""
         return list(self._threads.map(lambda prompt: self.complete(prompt, tokens), prompts))
 
-    def _events(self, body: bytes) -> Iterator[tuple[float, Chunk]]:
+    def _answer(
+        self, path: str, fields: dict[str, Any], reading: Callable[[bytes], Chunk | None]
+    ) -> Served:
+        body = msgspec.json.encode(fields | ALIKE)
+        sent = time.monotonic()
+        return read(list(self._events(path, body, reading)), sent)
+
+    def _events(
+        self, path: str, body: bytes, reading: Callable[[bytes], Chunk | None]
+    ) -> Iterator[tuple[float, Chunk]]:
         connection = http.client.HTTPConnection(HOST, self._port, timeout=ANSWER_TIMEOUT_S)
         try:
-            connection.request("POST", "/completion", body, {"Content-Type": "application/json"})
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
             response = connection.getresponse()
             if response.status != http.client.OK:
                 message = f"llama-server: {response.status} {response.read(LOG_CHARACTERS)!r}"
                 raise ConnectionError(message)
             while line := response.readline():
-                event = chunk(line)
+                event = reading(line)
                 if event is not None:
                     yield time.monotonic(), event
         finally:

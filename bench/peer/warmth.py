@@ -84,7 +84,7 @@ def _warm(edged: Edged, server: ServerProcess, bare: BareProcess, number: int) -
     found: dict[str, Any] = {}
     sides: dict[str, Callable[[], object]] = {
         "asked": lambda: edged.ask(ask, TOKENS, system=system()),
-        "served": lambda: server.complete(render_system(system()) + render(ask), TOKENS),
+        "served": lambda: server.chat(system(), ask, TOKENS),
         "alone": lambda: _alone(bare, ask),
     }
     names = list(sides)

@@ -19,18 +19,25 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        words = request["prompt"].split()[: request["n_predict"]]
+        chat = self.path == "/v1/chat/completions"
+        prompt = " ".join(t["content"] for t in request["messages"]) if chat else request["prompt"]
+        words = prompt.split()[: request["max_tokens" if chat else "n_predict"]]
         if not words:
             self.send_error(400, "no words")
             return
         self.send_response(200)
         self.end_headers()
         for word in ["", *words]:
-            self._event({"content": word, "stop": False})
+            said: dict[str, Any] = {"choices": [{"delta": {"content": word or None}}]}
+            self._event(said if chat else {"content": word, "stop": False})
         timings = {"cache_n": 0, "prompt_n": len(words), "prompt_ms": 1.0}
         timings |= {"predicted_n": len(words), "predicted_ms": 2.0}
         if request["temperature"] == 0 and request["cache_prompt"]:
-            self._event({"content": "", "stop": True, "timings": timings})
+            said = {"choices": [{"delta": {}, "finish_reason": "length"}]}
+            end = said if chat else {"content": "", "stop": True}
+            self._event(end | {"timings": timings})
+        if chat:
+            self.wfile.write(b"data: [DONE]\n\n")
 
     def _event(self, fields: dict[str, Any]) -> None:
         self.wfile.write(b"data: " + json.dumps(fields).encode() + b"\n\n")

@@ -33,6 +33,9 @@ def test_an_answer_is_streamed_and_timed() -> None:
         assert one.tokens == 2
         assert one.sent_s < one.first_s <= one.end_s
         assert one.ttft_ms == pytest.approx((one.first_s - one.sent_s) * 1e3)
+        chat = process.chat("good morning", "house", 3)
+        assert (chat.text, chat.tokens) == ("goodmorninghouse", 3)
+        assert chat.sent_s < chat.first_s <= chat.end_s
         many = process.complete_all(["a b c", "d e f"], 3)
         assert [answer.text for answer in many] == ["abc", "def"]
         assert "listening" in process.log()
