@@ -134,7 +134,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
         prefill_share: How much of their rate running streams give while a new prompt is read.
         kv_type: Of the cached keys and values; q8_0 takes about half the memory of f16. `auto`
             takes q8_0 where f16 has no room, and where it was faster on this board.
-        flash_attention: `auto` leaves it to the engine.
+        flash_attention: `auto` uses it, but for f16 where it was slower on this board behind a
+            long context and there is memory to do without.
         repack: Weights are rearranged for this CPU where that is possible, in anonymous memory;
             `auto` takes what was faster on this board, and `on` until it is measured.
         prefix_cache_mib: MiB of memory, besides the context, for beginnings of prompts that are

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from edged.daemon.model import keeping
 from edged.daemon.timedchild import TimedChild
 from edged.models import tuning
 from edged.models.figures import Depth, Measurement
@@ -112,9 +113,8 @@ class Bench:
             streams=1,
             prefix_tokens=0,  # nothing is kept while measuring
             repack=setting.repack,
-            kv_type=setting.kv_type,
         )
-        return TimedChild(load, self._clock, self._engine, self._busy)
+        return TimedChild(keeping(load, setting.kv_type), self._clock, self._engine, self._busy)
 
     async def _tune(self, child: TimedChild, setting: Setting) -> Tuned:
         plan = self._plan

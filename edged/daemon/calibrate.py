@@ -7,6 +7,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
+from edged.daemon.model import keeping
 from edged.daemon.scratch import Scratch
 from edged.daemon.timedchild import TimedChild
 from edged.engine.frames import Load
@@ -140,11 +141,11 @@ async def _time(
         prefill_chunk=512,
         streams=1,
         prefix_tokens=0,
-        kv_type=trial.kv_type,
         repack=trial.repack,
         warm_up=False,
     )
-    async with asyncio.timeout(TRIAL_S), TimedChild(load, clock, settings) as child:
+    kept = keeping(load, trial.kv_type)
+    async with asyncio.timeout(TRIAL_S), TimedChild(kept, clock, settings) as child:
         return [
             await _timing(child, trial, threads, depth, read=threads == counts[-1])
             for threads in counts

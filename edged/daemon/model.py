@@ -14,6 +14,7 @@ from edged.errors import ModelError
 from edged.models import fit
 from edged.models.cachetype import kinds
 from edged.models.device import Roots, probe
+from edged.models.figures import NO_FLASH, kind_of, stored_as
 from edged.models.fingerprint import Fingerprint, fingerprint
 from edged.models.local import check_file
 from edged.models.survey import budget_of, cache_of
@@ -47,7 +48,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 def find_model(config: Config) -> Model:
     """Checks the configured file, or the packaged pocket model.
 
-    Keys and values of a file are kept as f16 if there is room, else as q8_0.
+    Keys and values of a file are kept as f16 if there is room, else as q8_0, and read by flash
+    attention: what was measured is not looked at.
 
     Raises:
         ModelError: The file is missing or its header is not one that native code may see.
@@ -100,8 +102,8 @@ def _model(config: Config, path: Path, header: Header, name: str | None, kind: K
 
 def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry, kind: KvType) -> Load:
     threads = engine.threads or default_threads()
-    per_token = fit.kv_bytes_per_token(geometry, kind)
-    return Load(
+    per_token = fit.kv_bytes_per_token(geometry, stored_as(kind))
+    load = Load(
         path=str(path.resolve()),
         n_ctx=context,
         n_batch=engine.prefill_chunk,
@@ -113,10 +115,22 @@ def _load(engine: EngineConfig, path: Path, context: int, geometry: Geometry, ki
         prefix_tokens=fit.tokens_in(engine.prefix_cache_mib, per_token, fit.MAX_PREFIX_TOKENS),
         prefix_bytes=engine.prefix_cache_mib * fit.MIB,
         prefill_share=engine.prefill_share,
-        kv_type=kind,
         flash_attention=engine.flash_attention,
         repack=engine.repack != "off",
     )
+    return keeping(load, kind)
+
+
+def keeping(load: Load, kind: KvType) -> Load:
+    """The same with keys and values kept and read in that way."""
+    usual = "auto" if load.flash_attention == "off" else load.flash_attention
+    flash = "off" if kind == NO_FLASH else usual
+    return msgspec.structs.replace(load, kv_type=stored_as(kind), flash_attention=flash)
+
+
+def kind_loaded(load: Load) -> KvType:
+    """How keys and values are kept and read."""
+    return kind_of(load.kv_type, flash=load.flash_attention != "off")
 
 
 def default_threads() -> int:

@@ -16,6 +16,7 @@ from edged.daemon import trials
 from edged.daemon.errand import DiskDone, DiskThread
 from edged.daemon.items import Tick
 from edged.daemon.lookout import Lookout
+from edged.daemon.model import kind_loaded
 from edged.daemon.outlook import View, Wish, update
 from edged.daemon.timing import KEY, TRIES, Timing
 from edged.engine import frames
@@ -384,7 +385,7 @@ class Selection:
 
 def _chosen(view: View) -> tuple[str | None, str | None, str | None]:
     """What the journal is told of: the variants, and how keys and values are kept."""
-    kept = None if view.model is None else view.model.load.kv_type
+    kept = None if view.model is None else kind_loaded(view.model.load)
     return view.best, view.local, kept
 
 

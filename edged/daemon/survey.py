@@ -88,6 +88,7 @@ class Surveyor:
         self._scout = scout
         self._known: dict[Path, Fingerprint] = {}
         self._narrow: set[str] = set()  # there was no room for their f16
+        self._tight: set[str] = set()  # or for their scores of attention
 
     @cached_property
     def _build(self) -> str:
@@ -124,6 +125,7 @@ class Surveyor:
             quarantined=marks | dict(wish.barred),
             pinned=wish.pinned,
             narrow=self._narrow,
+            tight=self._tight,
             digest_of=self._digest,
         )
         choice, inventory, seen = found.choice, found.inventory, found.seen
@@ -133,6 +135,8 @@ class Surveyor:
         candidate = None if verdict is None else verdict.candidate
         if candidate is not None and candidate.cache.needed:
             self._narrow.add(candidate.variant.id)
+        if candidate is not None and candidate.cache.tight:
+            self._tight.add(candidate.variant.id)
         return View(
             board=board,
             best=choice.chosen,

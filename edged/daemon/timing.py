@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median_high
 from typing import TYPE_CHECKING, NamedTuple
 
+from edged.daemon.model import kind_loaded
 from edged.engine import frames
 from edged.models.figures import Measurement
 from edged.models.tuning import curve, rate
@@ -128,7 +129,7 @@ def _measurement(
         threads=model.load.threads,
         threads_batch=model.load.threads_batch,
         repack=model.load.repack,
-        kv_type=model.load.kv_type,
+        kv_type=kind_loaded(model.load),
         context=model.view.context,
         wall=wall,
     )

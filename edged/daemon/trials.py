@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edged.daemon.model import kind_loaded
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -40,7 +42,7 @@ def _otherwise(wanted: Model | None, model: Model) -> bool:
 
 def way(model: Model) -> tuple[str, bool, str]:
     """What is loaded, and how: all that is timed and that takes a load to change."""
-    return model.view.name, model.load.repack, model.load.kv_type
+    return model.view.name, model.load.repack, kind_loaded(model.load)
 
 
 def _file(wanted: Model, model: Model) -> bool:

@@ -1,4 +1,4 @@
-"""How keys and values of a context are stored: as the owner says, else by need, else by speed."""
+"""How keys and values are kept and read: as the owner says, else by need, else by speed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from edged.models.figures import KvType  # noqa: TC001 - msgspec resolves it
+from edged.models.figures import (
+    NO_FLASH,
+    KvType,
+)
 from edged.models.fit import GIB
 from edged.models.settings import contest, gains
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from edged.models.settings import Contest
 
 BLOCK = 32  # numbers of one scale of q8_0; llama.cpp takes heads of whole blocks alone
-UNTIMED = "kv f16, as long as q8_0 was not timed beside it"
+UNTIMED = "kv f16, as long as no other way was timed beside it"
 STAYS = "kv q8_0: there was no room for f16 since the start"
 
 
@@ -26,15 +29,17 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     """What the owner and the board leave open.
 
     Attributes:
-        kinds: Types that may be taken; f16, which changes no numbers, first.
+        kinds: Ways that may be taken; f16, which changes no numbers, first.
         have: Bytes of memory that may be used.
         narrow: Ids of variants that had no room with f16 since the start. Memory comes and goes,
-            and each change of type costs a load and the reading of what was cached.
+            and each change costs a load and the reading of what was cached.
+        tight: Those that had none without flash attention.
     """
 
     kinds: tuple[KvType, ...] = ("f16",)
     have: int = 0
     narrow: Collection[str] = ()
+    tight: Collection[str] = ()
 
     def of(self, geometry: Geometry) -> Open:
         """What of it a model leaves open."""
@@ -48,25 +53,30 @@ class CacheType(msgspec.Struct, frozen=True, kw_only=True):
         kind: To load it with.
         kinds: That have room, and may be timed.
         needed: There is room with no other.
+        tight: There is none without flash attention, which would be open.
         why: In words with the numbers; empty where nothing was to be decided.
     """
 
     kind: KvType = "f16"
     kinds: tuple[KvType, ...] = ("f16",)
     needed: bool = False
+    tight: bool = False
     why: str = ""
 
 
-def kinds(wanted: Literal["auto", "f16", "q8_0"], flash_attention: str) -> tuple[KvType, ...]:
-    """Types that a configuration leaves open.
+def kinds(
+    wanted: Literal["auto", "f16", "q8_0"], flash_attention: Literal["auto", "on", "off"]
+) -> tuple[KvType, ...]:
+    """Ways that a configuration leaves open.
 
     Args:
         wanted: As configured.
         flash_attention: As configured; q8_0 values need it.
     """
-    if wanted != "auto":
-        return (wanted,)
-    return ("f16",) if flash_attention == "off" else ("f16", "q8_0")
+    if flash_attention == "off":
+        return (NO_FLASH,)
+    stored: tuple[KvType, ...] = ("f16", "q8_0") if wanted == "auto" else (wanted,)
+    return (*stored, NO_FLASH) if flash_attention == "auto" and "f16" in stored else stored
 
 
 def of_geometry(kinds: tuple[KvType, ...], geometry: Geometry) -> tuple[KvType, ...]:
@@ -76,29 +86,34 @@ def of_geometry(kinds: tuple[KvType, ...], geometry: Geometry) -> tuple[KvType, 
         kinds: See `kinds`.
         geometry: A model without attention keeps no keys and values.
     """
+    if not any(geometry.head_counts_kv):
+        return kinds[:1]
     whole = not (geometry.key_length % BLOCK or geometry.value_length % BLOCK)
-    return kinds if any(geometry.head_counts_kv) and whole else kinds[:1]
+    return tuple(kind for kind in kinds if whole or kind != "q8_0") or kinds
 
 
 def settle(
     name: str, left: Open, need: Callable[[KvType], int], known: Sequence[Measurement] = ()
 ) -> CacheType:
-    """The type for a variant.
+    """The way for a variant.
 
     Args:
         name: Its id.
         left: What is open for it.
-        need: Bytes of memory that it takes with a type.
+        need: Bytes of memory that it takes in a way.
         known: Measurements of it on this board with this engine.
     """
     if len(left.kinds) == 1:
         return CacheType(kind=left.kinds[0], kinds=left.kinds)
     plain = need("f16")
-    if plain > left.have or name in left.narrow:
+    if "q8_0" in left.kinds and (plain > left.have or name in left.narrow):
         return _narrow(plain, need("q8_0"), left.have)
-    found = contest(known)
-    kind: KvType = "q8_0" if gains(found) else "f16"
-    return CacheType(kind=kind, kinds=left.kinds, why=_compared(kind, found) if known else "")
+    tight = NO_FLASH in left.kinds and (name in left.tight or need(NO_FLASH) > left.have)
+    kinds = tuple(kind for kind in left.kinds if not tight or kind != NO_FLASH)
+    found = contest(known, kinds)
+    kind: KvType = found.kind if found is not None and gains(found) else "f16"
+    why = _compared(kind, found) if known and len(kinds) > 1 else ""
+    return CacheType(kind=kind, kinds=kinds, tight=tight, why=why)
 
 
 def _narrow(plain: int, small: int, have: int) -> CacheType:
@@ -112,9 +127,8 @@ def _compared(kind: KvType, found: Contest | None) -> str:
     """What was measured of both, the one that is taken first."""
     if found is None:
         return UNTIMED
-    mine, others = found.plain, found.small
-    other = "q8_0"
-    if kind == "q8_0":
+    mine, others, other = found.plain, found.other, found.kind
+    if kind != "f16":
         mine, others, other = others, mine, "f16"
     at = f"at {found.depth:,} tokens"
     return f"kv {kind}: {mine:.1f} tok/s {at} beside {others:.1f} with {other}"

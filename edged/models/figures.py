@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-KvType: TypeAlias = Literal["f16", "q8_0"]
-KINDS: tuple[KvType, ...] = ("f16", "q8_0")  # the one that changes no numbers first
+Stored: TypeAlias = Literal["f16", "q8_0"]
+# How keys and values are kept and read: as f16 also without flash attention, which writes scores
+# out and takes memory for them, and was faster behind long contexts and slower behind short ones.
+KvType: TypeAlias = Literal["f16", "q8_0", "f16-nofa"]
+NO_FLASH: Final = "f16-nofa"
+KINDS: tuple[KvType, ...] = ("f16", "q8_0", NO_FLASH)  # the usual one first
 
 
 class Depth(NamedTuple):
@@ -105,3 +109,18 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     tries: tuple[Try, ...] = ()
     build: str = ""
     wall: float
+
+
+def kind_of(stored: Stored, *, flash: bool) -> KvType:
+    """The way, from llama.cpp's two settings.
+
+    Args:
+        stored: Type of keys and values.
+        flash: Whether flash attention may be used.
+    """
+    return stored if flash or stored != "f16" else NO_FLASH
+
+
+def stored_as(kind: KvType) -> Stored:
+    """Type of keys and values."""
+    return "f16" if kind == NO_FLASH else kind

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from edged.models import buffers
+from edged.models.figures import NO_FLASH, stored_as
 from edged.models.repacking import droppable_bytes, output_copy, repacked_bytes
 
 if TYPE_CHECKING:
     from edged.models.facts import DeviceFacts
+    from edged.models.figures import KvType
     from edged.models.gguf import Header
     from edged.models.metadata import Geometry
 
@@ -147,6 +149,11 @@ def need(header: Header, setup: Setup) -> Need:
         overhead=PROCESS + TOKEN_BYTES * model.n_vocab + TENSOR_BYTES * len(header.tensors),
         droppable=droppable_bytes(header, setup.features) if setup.repack else 0,
     )
+
+
+def keeping(setup: Setup, kind: KvType) -> Setup:
+    """The same with keys and values kept and read in that way."""
+    return msgspec.structs.replace(setup, kv_type=stored_as(kind), flash_attention=kind != NO_FLASH)
 
 
 def budget(

@@ -9,7 +9,8 @@ import msgspec
 
 from edged.models.cachetype import Open, settle
 from edged.models.candidates import Candidate
-from edged.models.figures import Measurement  # noqa: TC001 - msgspec resolves it
+from edged.models.figures import Measurement, kind_of
+from edged.models.fit import keeping
 from edged.models.gguf import Header  # noqa: TC001 - as above
 from edged.models.needs import need_of, need_published
 from edged.models.predict import predict
@@ -63,7 +64,7 @@ def gather(  # noqa: PLR0913 - all that is known besides the catalogue
         left: What is open of how keys and values are kept; None: nothing, it is as in `setup`.
         calibration: To predict from; None predicts nothing.
     """
-    kept = left or Open(kinds=(setup.kv_type,))
+    kept = left or Open(kinds=(kind_of(setup.kv_type, flash=setup.flash_attention),))
     return tuple(
         _Maker(setup, prefix_mib, kept, calibration, family, variant).candidate(
             seen.get(variant.id, Seen())
@@ -118,4 +119,4 @@ class _Maker(NamedTuple):
         return need_of(seen.header, setup, most)
 
     def _loaded(self, kind: KvType) -> Setup:
-        return msgspec.structs.replace(self.setup, kv_type=kind)
+        return keeping(self.setup, kind)

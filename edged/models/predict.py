@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from edged.models.calibration import Cost, base_of, rate_of, slope_of, threads_of
-from edged.models.figures import Prediction
+from edged.models.figures import Prediction, kind_of
 from edged.models.repacking import EMBEDDING, OUTPUT, is_repacked, repackable
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ def predict(header: Header, calibration: Calibration, setup: Setup) -> Predictio
     threads = min(counts, key=lambda count: costs[count].decode)
     batch = min(counts, key=lambda count: costs[count].prefill)
     numbers = attended(header)
-    slope = slope_of(calibration, setup.kv_type, threads).decode * numbers
+    kind = kind_of(setup.kv_type, flash=setup.flash_attention)
+    slope = slope_of(calibration, kind, threads).decode * numbers
     # Half of a prompt stands before the middle one of its tokens.
-    reading = slope_of(calibration, setup.kv_type, batch).prefill * numbers * BATCH / 2
+    reading = slope_of(calibration, kind, batch).prefill * numbers * BATCH / 2
     tps = 1 / max(_SLOWEST_S, costs[threads].decode)
     band = _band(header, calibration, passed, threads)
     return Prediction(

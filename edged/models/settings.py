@@ -13,24 +13,26 @@ if TYPE_CHECKING:
     from edged.models.figures import Depth, KvType, Measurement
 
 Repack = Literal["auto", "on", "off"]
-# Of q8_0's speed: f16 changes no numbers, so that ties are its own. A quiet board repeats a rate
-# within 1 % (7.99 +- 0.03 was published), but two loads are timed minutes apart, and a machine that
-# others share was seen to differ by far more: there chance decides between them.
+# Of another way's speed: f16 changes no numbers, so that ties are its own. A quiet board repeats a
+# rate within 1 % (7.99 +- 0.03 was published), but two loads are timed minutes apart, and a machine
+# that others share was seen to differ by far more: there chance decides between them.
 SURE = 0.95
 
 
 class Contest(NamedTuple):
-    """Decode of one file with both types of cache.
+    """Decode of one file with f16 and in the fastest of the other ways.
 
     Attributes:
-        depth: Tokens of context before; at an empty one both are alike.
+        depth: Tokens of context before; at an empty one all are alike.
         plain: tok/s with f16.
-        small: tok/s with q8_0.
+        other: tok/s in the other way.
+        kind: That way.
     """
 
     depth: int
     plain: float
-    small: float
+    other: float
+    kind: KvType
 
 
 def preferred(
@@ -55,26 +57,33 @@ def preferred(
     return (best, *(each for each in left if each is not best))
 
 
-def contest(known: Iterable[Measurement]) -> Contest | None:
-    """Both types of cache in their best ways; None until both were timed behind tokens.
+def contest(known: Iterable[Measurement], kinds: Collection[KvType] = KINDS) -> Contest | None:
+    """F16 beside the others, each loaded as is best; None until two were timed behind tokens.
 
     Args:
         known: On one board with one engine.
+        kinds: That may be taken.
     """
     cool = _cool(list(known))
-    plain, small = _of(cool, "f16"), _of(cool, "q8_0")
-    if plain is None or small is None:
-        return None
-    of_plain, of_small = slope(plain.depths), slope(small.depths)
-    if of_plain is None or of_small is None:
-        return None
-    depth = min(each.depths[-1].tokens for each in (plain, small))
-    return Contest(depth, _at(plain, of_plain, depth), _at(small, of_small, depth))
+    plain = _of(cool, "f16")
+    others = (_of(cool, kind) for kind in KINDS if kind in kinds and kind != "f16")
+    found = [_between(plain, other) for other in others if plain is not None and other is not None]
+    pairs = [pair for pair in found if pair is not None]
+    return max(pairs, key=lambda pair: pair.other / pair.plain, default=None)
 
 
-def gains(found: Contest | None) -> bool:
-    """Whether q8_0 is so much faster that it is worth it."""
-    return found is not None and found.plain < SURE * found.small
+def _between(plain: Measurement, other: Measurement) -> Contest | None:
+    of_plain, of_other = slope(plain.depths), slope(other.depths)
+    if of_plain is None or of_other is None:
+        return None
+    depth = min(each.depths[-1].tokens for each in (plain, other))
+    speeds = _at(plain, of_plain, depth), _at(other, of_other, depth)
+    return Contest(depth, *speeds, other.kv_type)
+
+
+def gains(found: Contest) -> bool:
+    """Whether the other way is so much faster that it is worth it."""
+    return found.plain < SURE * found.other
 
 
 def untried(
@@ -91,7 +100,7 @@ def untried(
     Args:
         repack: As configured; `auto` leaves it open.
         known: See `preferred`.
-        kind: Type of cache that is taken so far.
+        kind: How keys and values are kept so far.
         kinds: Those that may be timed.
     """
     ways = {each.repack for each in known}
@@ -124,9 +133,11 @@ def _cool(known: list[Measurement]) -> list[Measurement]:
 
 
 def _best(usable: Sequence[Measurement]) -> Measurement:
-    """The best way; with f16 as long as types of cache cannot be compared."""
-    ways = [way for way in (_of(usable, kind) for kind in KINDS) if way is not None]
-    return ways[-1 if gains(contest(usable)) else 0]
+    """The best way; with f16 as long as others cannot be compared with it."""
+    found = contest(usable)
+    faster = None if found is None or not gains(found) else _of(usable, found.kind)
+    ways = (_of(usable, kind) for kind in KINDS)
+    return faster or next(way for way in ways if way is not None)
 
 
 def _of(usable: Sequence[Measurement], kind: KvType) -> Measurement | None:

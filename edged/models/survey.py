@@ -77,17 +77,17 @@ def setup_of(engine: EngineConfig, context: int, facts: DeviceFacts) -> fit.Setu
         facts: Of the board.
     """
     threads = engine.threads or min(fit.MAX_THREADS, facts.cores)
-    return fit.Setup(
+    first, *_ = cachetype.kinds(engine.kv_type, engine.flash_attention)
+    setup = fit.Setup(
         context=context,
         streams=max(1, engine.streams),
-        kv_type=cachetype.kinds(engine.kv_type, engine.flash_attention)[0],
         prefix_tokens=fit.MAX_PREFIX_TOKENS,
         prefill_chunk=engine.prefill_chunk,
         threads=max(threads, engine.threads_batch),
         repack=engine.repack != "off",
-        flash_attention=engine.flash_attention != "off",
         features=facts.cpu_features,
     )
+    return fit.keeping(setup, first)
 
 
 def digest_of(path: Path, data_offset: int) -> str:
@@ -107,6 +107,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
     headers: Mapping[str, Header] = NO_HEADERS,
     pinned: str | None = None,
     narrow: Collection[str] = NONE,
+    tight: Collection[str] = NONE,
     digest_of: Callable[[Path, int], str] = digest_of,
 ) -> Survey:
     """Read what is on the disk, reckon, and choose.
@@ -123,6 +124,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
         headers: Of files that are not here, by the variants' ids.
         pinned: The one variant to judge, whatever its rate; None judges all.
         narrow: Ids of variants that are to stay as they are kept where memory is short.
+        tight: Ids of those that are to stay with flash attention, which needs less.
         digest_of: Identifies a file, see `digest_of`; who looks again and again remembers some.
     """
     ordered = catalogue.ordered(config.model.families)
@@ -140,7 +142,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
         setup,
         seen,
         config.engine.prefix_cache_mib,
-        left=open_types(config.engine, budget, narrow),
+        left=msgspec.structs.replace(open_types(config.engine, budget, narrow), tight=tight),
         calibration=figures.calibration,
     )
     judged = tuple(each for each in candidates if pinned in {None, each.variant.id})
@@ -180,8 +182,7 @@ def cache_of(
 def need_with(config: Config, header: Header, facts: DeviceFacts, kind: KvType) -> int:
     """Bytes of memory that a file takes, its keys and values so kept."""
     setup = setup_of(config.engine, config.model.context, facts)
-    loaded = msgspec.structs.replace(setup, kv_type=kind)
-    return need_of(header, loaded, config.engine.prefix_cache_mib).total
+    return need_of(header, fit.keeping(setup, kind), config.engine.prefix_cache_mib).total
 
 
 def budget_of(model: ModelConfig, facts: DeviceFacts, held: int = 0) -> fit.Budget:

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edged.models.figures import KINDS
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
@@ -36,8 +38,8 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--repack", choices=("both", "on", "off"), default="both")
     parser.add_argument(
         "--kv-type",
-        choices=("both", "f16", "q8_0"),
-        help="default: as configured; of auto, f16 if it has room",
+        choices=("all", "both", *KINDS),
+        help="f16-nofa: without flash attention. Default: as configured; of auto, f16 if it fits",
     )
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and depths")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page")

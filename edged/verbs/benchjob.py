@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -14,7 +14,8 @@ from edged.engine.build import build_id
 from edged.errors import ConfigError, ModelError
 from edged.models.cachetype import kinds
 from edged.models.device import Roots, probe
-from edged.models.fit import GIB, need
+from edged.models.figures import KINDS, NO_FLASH
+from edged.models.fit import GIB, keeping, need
 from edged.models.inventory import owners_catalogue, take_inventory
 from edged.models.local import check_file
 from edged.models.survey import budget_of, models_directory, setup_of
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
     from edged.daemon.model import Model
     from edged.models.facts import DeviceFacts
+    from edged.models.figures import KvType
     from edged.models.gguf import Header
     from edged.models.tuning import Plan
-    from edged.settings import Config
+    from edged.settings import Config, EngineConfig
 
 TAIL = 64  # tokens of context besides the deepest depth and what is decoded there
 
@@ -130,8 +132,8 @@ def fitting(
     needs = {
         setting: need(
             header,
-            replace(
-                plain, streams=1, prefix_tokens=0, repack=setting.repack, kv_type=setting.kv_type
+            keeping(
+                replace(plain, streams=1, prefix_tokens=0, repack=setting.repack), setting.kv_type
             ),
         ).total
         for setting in wanted
@@ -151,10 +153,18 @@ def _settings(args: argparse.Namespace, config: Config) -> tuple[Setting, ...]:
     """The loads to compare, what is configured last: the likeliest saves a load."""
     mine = config.engine.repack != "off"
     repacks = {"both": (not mine, mine), "on": (True,), "off": (False,)}[args.repack]
-    engine = config.engine
-    asked = "auto" if args.kv_type == "both" else args.kv_type or engine.kv_type
-    types = kinds(asked, engine.flash_attention)[::-1]
+    types = _types(args.kv_type, config.engine)[::-1]
     return tuple(Setting(repack, kind) for kind in types for repack in repacks)
+
+
+def _types(
+    asked: KvType | Literal["all", "both"] | None, engine: EngineConfig
+) -> tuple[KvType, ...]:
+    if asked is None:
+        return kinds(engine.kv_type, engine.flash_attention)
+    if asked in {"all", "both"}:
+        return tuple(kind for kind in KINDS if asked == "all" or kind != NO_FLASH)
+    return (cast("KvType", asked),)
 
 
 def _first(settings: tuple[Setting, ...], args: argparse.Namespace) -> tuple[Setting, ...]:

@@ -1,21 +1,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import pytest
 
-from edged.daemon.model import POCKET, default_threads, find_model
+from edged.daemon.model import POCKET, default_threads, find_model, keeping, kind_loaded
 from edged.engine.codec import encode_checked
+from edged.engine.frames import Load
 from edged.errors import ModelError
 from edged.models.device import Roots, probe
+from edged.models.figures import KINDS, NO_FLASH
 from edged.models.fingerprint import is_unchanged
 from edged.models.fit import MAX_PREFIX_TOKENS, MIB
 from edged.models.local import check_file
 from edged.models.survey import need_with
 from edged.settings import Config, EngineConfig, ModelConfig
 from tests.models.rawgguf import U32, build, tiny
+
+if TYPE_CHECKING:
+    from edged.models.figures import KvType
 
 
 def config(path: Path | None = None, context: int = 2048, **engine: Any) -> Config:
@@ -70,6 +75,7 @@ def test_what_is_configured_reaches_the_child(tmp_path: Path) -> None:
         "kv_type": "q8_0",
         "flash_attention": "on",
         "repack": False,
+        "warm_up": True,
     }
 
 
@@ -101,7 +107,21 @@ def test_a_named_file_has_q8_0_where_f16_has_no_room() -> None:
 def test_without_flash_attention_there_is_f16_alone() -> None:
     usual = config(POCKET, flash_attention="off")
     capped = msgspec.structs.replace(usual.model, memory_mib=1)
-    assert find_model(msgspec.structs.replace(usual, model=capped)).load.kv_type == "f16"
+    load = find_model(msgspec.structs.replace(usual, model=capped)).load
+    assert (load.kv_type, load.flash_attention) == ("f16", "off")
+    assert kind_loaded(load) == NO_FLASH
+
+
+@pytest.mark.parametrize("configured", ["auto", "on"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_keys_and_values_are_kept_in_any_way(
+    configured: Literal["auto", "on"], kind: KvType
+) -> None:
+    load = Load(path="/m.gguf", flash_attention=configured)
+    kept = keeping(load, kind)
+    assert kind_loaded(kept) == kind
+    assert keeping(keeping(load, NO_FLASH), "f16").flash_attention == "auto"
+    assert kept.flash_attention == ("off" if kind == NO_FLASH else configured)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

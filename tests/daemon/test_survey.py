@@ -12,7 +12,7 @@ from edged.daemon.outlook import Wish
 from edged.daemon.survey import Surveyor
 from edged.models.calibrationfile import save_calibration
 from edged.models.device import Roots
-from edged.models.figures import Measurement
+from edged.models.figures import KINDS, NO_FLASH, Measurement
 from edged.models.scout import Scout
 from edged.settings import Config, EngineConfig, ModelConfig
 from tests.models.boards import BOARDS
@@ -153,6 +153,10 @@ def test_a_measurement_is_found_again_by_what_the_file_holds(tmp_path: Path) -> 
     assert [load.repack for load in loads] == [True, True], "nothing in it can be rearranged"
     assert loads[1].threads == 3
     here.keep(measured(pinned, first.board, "q8_0", 390.0))
+    without = here.look(Wish(target_tps=8.0, pinned="mine")).trial
+    assert without is not None
+    assert (without.load.kv_type, without.load.flash_attention) == ("f16", "off")
+    here.keep(measured(pinned, first.board, NO_FLASH, 380.0))
     done = here.look(Wish(target_tps=8.0, pinned="mine"))
     assert done.trial is None
     assert done.model == again.model
@@ -185,6 +189,7 @@ def test_the_faster_type_of_cache_is_loaded_and_what_an_owner_decided_is_not_tri
     first = here.look(Wish(target_tps=8.0, pinned="pocket"))
     here.keep(measured(first, first.board, "f16", 300.0))
     here.keep(measured(first, first.board, "q8_0", 400.0))
+    here.keep(measured(first, first.board, NO_FLASH, 390.0))
     faster = here.look(Wish(target_tps=8.0, pinned="pocket"))
     assert faster.model is not None
     assert (faster.model.load.kv_type, faster.trial) == ("q8_0", None)
@@ -192,6 +197,42 @@ def test_the_faster_type_of_cache_is_loaded_and_what_an_owner_decided_is_not_tri
     view = fixed.look(Wish(target_tps=8.0, pinned="pocket"))
     assert view.model is not None
     assert (view.model.load.kv_type, view.model.load.repack, view.trial) == ("f16", False, None)
+
+
+def test_a_model_that_was_faster_without_flash_attention_does_without(tmp_path: Path) -> None:
+    here, wish = surveyor(tmp_path), Wish(target_tps=8.0, pinned="pocket")
+    first = here.look(wish)
+    for kind, deep in zip(KINDS, (300.0, 290.0, 400.0), strict=True):
+        here.keep(measured(first, first.board, kind, deep))
+    view = here.look(wish)
+    assert view.model is not None
+    assert (view.model.load.kv_type, view.model.load.flash_attention) == ("f16", "off")
+    assert view.trial is None
+    assert "kv f16-nofa: 400.0 tok/s" in view.payload.decode()
+    always = surveyor(tmp_path, engine=EngineConfig(flash_attention="on")).look(wish)
+    assert always.model is not None
+    assert (always.model.load.kv_type, always.model.load.flash_attention) == ("f16", "on")
+
+
+def test_memory_for_scores_of_attention_that_was_short_is_not_taken_later(tmp_path: Path) -> None:
+    wish = Wish(target_tps=0.0, pinned="pocket")
+    here = surveyor(tmp_path, reserve_mib=0)
+    first = here.look(wish)
+    for kind, deep in zip(KINDS, (300.0, 290.0, 400.0), strict=True):
+        here.keep(measured(first, first.board, kind, deep))
+    assert first.need is not None
+    meminfo = tmp_path / "board/proc/meminfo"
+    full = meminfo.read_text()
+    before = next(line for line in full.splitlines() if line.startswith("MemAvailable"))
+    meminfo.write_text(full.replace(before, f"MemAvailable: {first.need // 1024 + 1} kB"))
+    for text in (meminfo.read_text(), full):
+        meminfo.write_text(text)
+        view = here.look(wish)
+        assert view.model is not None
+        assert view.model.load.flash_attention == "auto"
+    fresh = surveyor(tmp_path, reserve_mib=0).look(wish)
+    assert fresh.model is not None
+    assert fresh.model.load.flash_attention == "off"
 
 
 def test_weights_are_not_rearranged_in_a_trial_if_the_owner_said_so(tmp_path: Path) -> None:

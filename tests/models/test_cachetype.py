@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from edged.models.cachetype import STAYS, UNTIMED, CacheType, Open, kinds, of_geometry, settle
+from edged.models.figures import NO_FLASH
 from edged.models.fit import GIB
 from tests.models.test_headerfacts import Q8_0, header
 from tests.models.values import depths, measurement
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from edged.models.figures import KvType, Measurement
 
 BOTH: tuple[KvType, ...] = ("f16", "q8_0")
+ALL: tuple[KvType, ...] = (*BOTH, NO_FLASH)
 LEFT = Open(kinds=BOTH, have=8 * GIB)
-NEEDS = {"f16": 7 * GIB, "q8_0": 6 * GIB}
+NEEDS = {"f16": 7 * GIB, "q8_0": 6 * GIB, NO_FLASH: 7 * GIB + 1}
 
 
 def timed(kind: KvType, deep: float) -> Measurement:
@@ -29,15 +31,18 @@ def settled(left: Open = LEFT, *known: Measurement, name: str = "v") -> CacheTyp
 @pytest.mark.parametrize(
     ("wanted", "flash_attention", "open_kinds"),
     [
-        ("auto", "auto", BOTH),
+        ("auto", "auto", ALL),
         ("auto", "on", BOTH),
-        ("auto", "off", ("f16",)),
-        ("f16", "auto", ("f16",)),
+        ("auto", "off", (NO_FLASH,)),
+        ("f16", "auto", ("f16", NO_FLASH)),
+        ("f16", "on", ("f16",)),
         ("q8_0", "auto", ("q8_0",)),
     ],
 )
 def test_what_an_owner_leaves_open(
-    wanted: Literal["auto", "f16", "q8_0"], flash_attention: str, open_kinds: tuple[KvType, ...]
+    wanted: Literal["auto", "f16", "q8_0"],
+    flash_attention: Literal["auto", "on", "off"],
+    open_kinds: tuple[KvType, ...],
 ) -> None:
     assert kinds(wanted, flash_attention) == open_kinds
 
@@ -50,6 +55,8 @@ def test_a_model_without_whole_blocks_or_without_attention_has_no_choice() -> No
     assert of_geometry(BOTH, replace(whole, value_length=80)) == ("f16",)
     assert of_geometry(BOTH, replace(whole, head_counts_kv=(0, 0))) == ("f16",)
     assert of_geometry(("q8_0",), replace(whole, key_length=80)) == ("q8_0",), "the owner's word"
+    assert of_geometry(ALL, replace(whole, key_length=80)) == ("f16", NO_FLASH)
+    assert of_geometry(ALL, replace(whole, head_counts_kv=(0, 0))) == ("f16",)
 
 
 def test_what_an_owner_decided_is_taken_whatever_is_known() -> None:
@@ -70,6 +77,29 @@ def test_f16_is_taken_until_q8_0_was_faster() -> None:
     even = settled(LEFT, timed("f16", 12.6), timed("q8_0", 13.0))
     assert even.kind == "f16", "a second measurement differs by as much"
     assert even.why == "kv f16: 12.6 tok/s at 2,048 tokens beside 13.0 with q8_0"
+
+
+def test_flash_attention_is_done_without_where_that_was_faster() -> None:
+    left = replace(LEFT, kinds=ALL)
+    assert settled(left, timed("f16", 12.1)) == CacheType(kinds=ALL, why=UNTIMED)
+    known = (timed("f16", 12.1), timed("q8_0", 11.0), timed(NO_FLASH, 13.0))
+    faster = settled(left, *known)
+    assert (faster.kind, faster.kinds, faster.tight) == (NO_FLASH, ALL, False)
+    assert faster.why == "kv f16-nofa: 13.0 tok/s at 2,048 tokens beside 12.1 with f16"
+    assert settled(left, timed("f16", 12.1), timed(NO_FLASH, 12.2)).kind == "f16"
+    both = settled(left, *known[:1], timed("q8_0", 14.0), known[2])
+    assert both.kind == "q8_0", "the faster of two that are worth it"
+
+
+def test_scores_of_attention_take_memory_that_may_not_be_there() -> None:
+    left = replace(LEFT, kinds=ALL, have=7 * GIB)
+    known = (timed("f16", 12.1), timed(NO_FLASH, 13.0))
+    assert settled(left, *known) == CacheType(kinds=BOTH, tight=True, why=UNTIMED)
+    again = replace(left, have=8 * GIB, tight={"v"})
+    assert settled(again, *known).kind == "f16", "memory that comes back changes nothing"
+    assert settled(again, *known, name="w").kind == NO_FLASH
+    alone = settled(replace(left, kinds=("f16", NO_FLASH), have=0), *known)
+    assert alone == CacheType(kinds=("f16",), tight=True), "q8_0 is not the owner's wish"
 
 
 def test_q8_0_is_taken_where_f16_has_no_room() -> None:

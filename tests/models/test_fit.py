@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from edged.models.fit import MIB, kv_bytes_per_token, tokens_in
+from edged.models.figures import KINDS, NO_FLASH
+from edged.models.fit import MIB, Setup, keeping, kv_bytes_per_token, need, tokens_in
 from edged.models.gguf import Header, read
 from tests.models.rawgguf import build
 
@@ -49,3 +50,13 @@ def test_tokens_that_fit() -> None:
 def test_a_model_without_attention_has_whole_states() -> None:
     assert tokens_in(1, 0, 16_384) == 16_384
     assert tokens_in(0, 0, 16_384) == 0
+
+
+def test_without_flash_attention_scores_take_memory() -> None:
+    data = build()
+    header = read(data, len(data))
+    assert isinstance(header, Header)
+    usual, small, without = (need(header, keeping(Setup(), kind)) for kind in KINDS)
+    assert small.kv < usual.kv == without.kv
+    assert without.compute > usual.compute == small.compute
+    assert keeping(keeping(Setup(), NO_FLASH), "f16") == Setup()

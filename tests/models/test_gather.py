@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from edged.models import fit
 from edged.models.cachetype import Open
+from edged.models.figures import KINDS, NO_FLASH
 from edged.models.gather import Seen, gather
 from edged.models.needs import need_of, need_published
 from edged.models.predict import predict
@@ -75,5 +76,11 @@ def test_each_variant_has_its_own_type_of_cache() -> None:
     _, b, _ = gather(catalogue, SETUP, {"b": faster}, 64, left=roomy)
     assert (b.cache.kind, b.need) == ("q8_0", need_of(wide, small, 64))
     assert b.measurements == (deep[1], deep[0])
+    without = measurement(8.0, kv_type=NO_FLASH, depths=depths((0, 8.0), (2048, 7.5)))
+    faster = Seen(header=wide, measurements=(*deep, without))
+    open_to_all = replace(roomy, kinds=KINDS, have=2 * needs[0])
+    _, b, _ = gather(catalogue, SETUP, {"b": faster}, 64, left=open_to_all)
+    assert (b.cache.kind, b.measurements[0]) == (NO_FLASH, without)
+    assert b.need == need_of(wide, replace(SETUP, flash_attention=False), 64)
     (_, b, _) = gather(catalogue, small, {"b": faster}, 64)
     assert (b.cache.kind, b.cache.why) == ("q8_0", ""), "as configured"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.models.calibration import Base, Calibration, Cost, Rate, Slope
+from edged.models.figures import NO_FLASH
 from edged.models.fit import Setup
 from edged.models.predict import BAND, BATCH, MOST_BAND, attended, parts, predict
 from tests.models.test_need import DENSE, EXPERTS, with_geometry
@@ -102,6 +103,9 @@ def test_depth_costs_by_heads_and_only_where_there_is_attention() -> None:
     assert found.slope == pytest.approx(1e-9 * 1024)
     assert found.pp is not None
     assert found.pp < (predict(DENSE, known(), SETUP).pp or 0)
+    without = Slope(kv_type=NO_FLASH, threads=1, number=Cost(5e-10, 1e-10))
+    plain = msgspec.structs.replace(SETUP, flash_attention=False)
+    assert predict(DENSE, known(slopes=(slope, without)), plain).slope < found.slope
 
 
 def test_the_band_is_wider_where_less_is_known() -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edged.models.figures import Try
+from edged.models.figures import KINDS, NO_FLASH, Try
 from edged.models.settings import Contest, contest, gains, preferred, slope, untried
 from edged.models.tuning import Setting
 from tests.models.values import depths, measurement
@@ -120,11 +120,26 @@ def test_both_types_are_seen_in_their_best_way() -> None:
     slow = deep("f16", 5.0, repack=False, pp=10.0)
     found = contest((slow, deep("f16", 7.0), deep("q8_0", 7.5)))
     assert found is not None
-    assert found == pytest.approx((2048, 7.0, 7.5))
+    assert found[:3] == pytest.approx((2048, 7.0, 7.5))
+    assert found.kind == "q8_0"
     assert contest((slow,)) is None
-    assert gains(Contest(2048, 7.0, 7.5))
-    assert not gains(Contest(2048, 7.2, 7.5))
-    assert not gains(None)
+    assert gains(Contest(2048, 7.0, 7.5, "q8_0"))
+    assert not gains(Contest(2048, 7.2, 7.5, "q8_0"))
+
+
+def test_the_fastest_of_the_others_is_beside_f16() -> None:
+    three = (deep("f16", 7.0), deep("q8_0", 7.5), deep(NO_FLASH, 8.0))
+    found = contest(three)
+    assert found is not None
+    assert found.kind == NO_FLASH
+    assert preferred(three)[0].kv_type == NO_FLASH
+    within = contest(three, BOTH)
+    assert within is not None
+    assert within.kind == "q8_0"
+    assert preferred(three, BOTH)[0].kv_type == "q8_0"
+    assert preferred((three[0], deep(NO_FLASH, 7.1)))[0].kv_type == "f16"
+    assert untried("off", three[:2], "f16", KINDS) == Setting(repack=True, kv_type=NO_FLASH)
+    assert untried("off", three, "f16", KINDS) is None
 
 
 def test_a_slope_is_of_two_points_that_differ() -> None:

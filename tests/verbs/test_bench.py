@@ -189,7 +189,9 @@ def test_only_loads_that_fit_are_tried() -> None:
 @pytest.mark.parametrize(
     ("repack", "kv_type", "settings"),
     [
-        ("both", None, [(False, "q8_0"), (True, "q8_0"), (False, "f16"), (True, "f16")]),
+        ("on", None, [(True, "f16-nofa"), (True, "q8_0"), (True, "f16")]),
+        ("on", "all", [(True, "f16-nofa"), (True, "q8_0"), (True, "f16")]),
+        ("off", "f16-nofa", [(False, "f16-nofa")]),
         ("on", "f16", [(True, "f16")]),
         ("off", "q8_0", [(False, "q8_0")]),
         ("both", "both", [(False, "q8_0"), (True, "q8_0"), (False, "f16"), (True, "f16")]),
