@@ -19,6 +19,8 @@ ENDING = ".gguf"
 # Holes take no room on a disk, and their pages in memory are the kernel's to take back. Kept, they
 # are there in the next round: to make and fault in a model of 256 MB anew takes 0.5 s.
 KEPT_BYTES = 512 << 20
+SOLID_SHARE = 0.25  # some file systems know no holes: what takes more of its size is not kept
+BLOCK = 512  # bytes that stat counts in, on any file system
 
 
 class Scratch:
@@ -31,7 +33,7 @@ class Scratch:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self._kept: dict[Shape, Path] = {}
-        self._last = self._folder / f"{NAME}{ENDING}"
+        self._last = self._folder / f"{NAME}-0{ENDING}"  # or the next one
 
     def __enter__(self) -> Self:
         """Removes what a killed predecessor left.
@@ -60,10 +62,16 @@ class Scratch:
         """
         if shape in self._kept:
             return self._kept[shape]
-        path = self._last
-        if shape.hollow and size(shape) <= KEPT_BYTES:
-            path = self._kept[shape] = self._folder / f"{NAME}-{len(self._kept)}{ENDING}"
-        path.unlink(missing_ok=True)
+        self._last.unlink(missing_ok=True)
+        self._last = path = self._folder / f"{NAME}-{len(self._kept)}{ENDING}"
         source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
         write_scratch(path, file(shape, source))
+        if shape.hollow and size(shape) <= KEPT_BYTES and not _is_solid(path):
+            self._kept[shape] = path
+            self._last = self._folder / f"{NAME}-{len(self._kept)}{ENDING}"
         return path
+
+
+def _is_solid(path: Path) -> bool:
+    found = path.stat()
+    return found.st_blocks * BLOCK > SOLID_SHARE * found.st_size

@@ -123,8 +123,8 @@ def test_a_child_that_dies_ends_it_and_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "calibrating.gguf").mkdir()
-    with pytest.raises(StorageError, match=r"calibrating\.gguf"):
+    (tmp_path / "calibrating-0.gguf").mkdir()
+    with pytest.raises(StorageError, match=r"calibrating-0\.gguf"):
         asyncio.run(
             calibrate(
                 FACTS, "b", tmp_path, SystemClock(), planned=small()[:1], tell=lambda *_: None

@@ -50,6 +50,16 @@ def test_the_largest_are_not_kept(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_what_a_file_system_fills_is_not_kept(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch:
+        solid = msgspec.structs.replace(SOLID, hollow=True)  # its tables are most of it
+        scratch.made(solid)
+        kept = scratch.made(HOLLOW)
+        assert list(tmp_path.iterdir()) == [kept]
+        scratch.made(solid)
+        assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_what_a_killed_one_left_is_removed_and_a_mistake_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "calibrating.gguf").write_bytes(b"half a model")
     (tmp_path / "calibrating-7.gguf").write_bytes(b"a whole one")
