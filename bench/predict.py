@@ -87,6 +87,7 @@ def measure(options: Options) -> Result:
     files = FILES + (TRUE_FILES if options.full else ())
     paths = {(shape, mix): synthetic.cached(shape, mix) for shape, mix in files}
     facts = probe(Roots())
+    wait_settled()  # whoever came before may have given back as much as all memory
     calibration = _calibrated(facts)
     setup = Setup(features=facts.cpu_features, threads=threads_for(facts.cores)[-1])
     predicted = {key: predict(check_file(path), calibration, setup) for key, path in paths.items()}

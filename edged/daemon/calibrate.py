@@ -168,8 +168,7 @@ async def _timing(
             threads=threads,
             threads_batch=threads,
         )
-        # The first one pays for what is made once.
-        prefill = tuple(ms / 1e3 / trial.read for ms in found.pp_ms[1:])
+        prefill = tuple(ms / 1e3 / trial.read for ms in found.pp_ms)
     return Timing(
         trial=trial.name,
         repack=trial.repack,
