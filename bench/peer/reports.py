@@ -111,17 +111,20 @@ def bench_row(rows: tuple[BenchRow, ...], *, prompt: int = 0, gen: int = 0) -> B
 
 def chunk(line: bytes) -> Chunk | None:
     """The event in one line of a completion's stream, if there is one."""
-    line = line.strip()
-    if not line.startswith(EVENT):
-        return None
-    return msgspec.json.decode(line[len(EVENT) :], type=Chunk)
+    data = _data(line)
+    return None if data is None else msgspec.json.decode(data, type=Chunk)
 
 
 def chat_chunk(line: bytes) -> Chunk | None:
     """The same of a chat's."""
-    line = line.strip()
-    if not line.startswith(EVENT) or line.endswith(LAST):
+    data = _data(line)
+    if data is None or data == LAST:
         return None
-    found = msgspec.json.decode(line[len(EVENT) :], type=ChatChunk)
+    found = msgspec.json.decode(data, type=ChatChunk)
     text = "".join(option.delta.content or "" for option in found.choices)
     return Chunk(content=text, stop=found.timings is not None, timings=found.timings)
+
+
+def _data(line: bytes) -> bytes | None:
+    line = line.strip()
+    return line[len(EVENT) :] if line.startswith(EVENT) else None

@@ -48,8 +48,7 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     Args:
         facts: Of the board.
         board: `facts.fingerprint` with the engine's build.
-        folder: Where one made-up model at a time is written; it needs 450 MB (what is larger
-            is holes).
+        folder: Where made-up models are written, see `Scratch`.
         clock: Times the whole.
         planned: See `plan_for`.
         tell: Called before each trial with how many are done, of how many, and its name.

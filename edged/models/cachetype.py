@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from edged.models.figures import (
-    NO_FLASH,
-    KvType,
-)
+from edged.models.figures import NO_FLASH, KvType
 from edged.models.fit import GIB
 from edged.models.settings import contest, gains
 
@@ -111,7 +108,7 @@ def settle(
     tight = NO_FLASH in left.kinds and (name in left.tight or need(NO_FLASH) > left.have)
     kinds = tuple(kind for kind in left.kinds if not tight or kind != NO_FLASH)
     found = contest(known, kinds)
-    kind: KvType = found.kind if found is not None and gains(found) else "f16"
+    kind: KvType = found.kind if gains(found) else "f16"
     why = _compared(kind, found) if known and len(kinds) > 1 else ""
     return CacheType(kind=kind, kinds=kinds, tight=tight, why=why)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
 
 from edged.models.figures import KINDS
 from edged.models.tuning import Setting, fastest
@@ -81,9 +81,9 @@ def _between(plain: Measurement, other: Measurement) -> Contest | None:
     return Contest(depth, *speeds, other.kv_type)
 
 
-def gains(found: Contest) -> bool:
+def gains(found: Contest | None) -> TypeGuard[Contest]:
     """Whether the other way is so much faster that it is worth it."""
-    return found.plain < SURE * found.other
+    return found is not None and found.plain < SURE * found.other
 
 
 def untried(
@@ -135,7 +135,7 @@ def _cool(known: list[Measurement]) -> list[Measurement]:
 def _best(usable: Sequence[Measurement]) -> Measurement:
     """The best way; with f16 as long as others cannot be compared with it."""
     found = contest(usable)
-    faster = None if found is None or not gains(found) else _of(usable, found.kind)
+    faster = _of(usable, found.kind) if gains(found) else None
     ways = (_of(usable, kind) for kind in KINDS)
     return faster or next(way for way in ways if way is not None)
 

@@ -142,7 +142,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
         setup,
         seen,
         config.engine.prefix_cache_mib,
-        left=msgspec.structs.replace(open_types(config.engine, budget, narrow), tight=tight),
+        left=open_types(config.engine, budget, narrow, tight),
         calibration=figures.calibration,
     )
     judged = tuple(each for each in candidates if pinned in {None, each.variant.id})
@@ -164,11 +164,14 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
 
 
 def open_types(
-    engine: EngineConfig, budget: fit.Budget, narrow: Collection[str] = NONE
+    engine: EngineConfig,
+    budget: fit.Budget,
+    narrow: Collection[str] = NONE,
+    tight: Collection[str] = NONE,
 ) -> cachetype.Open:
     """What a configuration and a board leave open of how keys and values are kept."""
     kinds = cachetype.kinds(engine.kv_type, engine.flash_attention)
-    return cachetype.Open(kinds=kinds, have=budget.have, narrow=narrow)
+    return cachetype.Open(kinds=kinds, have=budget.have, narrow=narrow, tight=tight)
 
 
 def cache_of(

@@ -125,6 +125,7 @@ def test_both_types_are_seen_in_their_best_way() -> None:
     assert contest((slow,)) is None
     assert gains(Contest(2048, 7.0, 7.5, "q8_0"))
     assert not gains(Contest(2048, 7.2, 7.5, "q8_0"))
+    assert not gains(None)
 
 
 def test_the_fastest_of_the_others_is_beside_f16() -> None:

@@ -189,6 +189,11 @@ def test_only_loads_that_fit_are_tried() -> None:
 @pytest.mark.parametrize(
     ("repack", "kv_type", "settings"),
     [
+        (
+            "both",
+            None,
+            [(repack, kind) for kind in ("f16-nofa", "q8_0", "f16") for repack in (False, True)],
+        ),
         ("on", None, [(True, "f16-nofa"), (True, "q8_0"), (True, "f16")]),
         ("on", "all", [(True, "f16-nofa"), (True, "q8_0"), (True, "f16")]),
         ("off", "f16-nofa", [(False, "f16-nofa")]),

@@ -56,7 +56,7 @@ class Prompter:
     def __init__(self, model: Model, limit: int) -> None:
         self._model = model
         self._limit = limit
-        self._known = lru_cache(_REMEMBERED)(self._tokenize)
+        self._known = lru_cache(_REMEMBERED)(model.tokenize)
         control, defined = model.markers()
         source = model.chat_template
         self.source: Literal["model", "chatml"] = "model"
@@ -121,9 +121,6 @@ class Prompter:
     def _tokenized(self, text: str, *, special: bool) -> Sequence[int]:
         if len(text) <= _MOST_CHARS and (special or len(text) >= _LONG_CHARS):
             return self._known(text, special=special)
-        return self._tokenize(text, special=special)
-
-    def _tokenize(self, text: str, *, special: bool) -> Sequence[int]:
         return self._model.tokenize(text, special=special)
 
 
