@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from edged.engine.supervisor import Supervisor
     from edged.models.candidates import Candidate, Choice
     from edged.models.facts import DeviceFacts
-    from edged.models.figures import Measurement
+    from edged.models.figures import KvType, Measurement
     from edged.models.fingerprint import Fingerprint
     from edged.models.gguf import Header
     from edged.models.inventory import Inventory
@@ -87,8 +87,7 @@ class Surveyor:
         self._catalogues = catalogues
         self._scout = scout
         self._known: dict[Path, Fingerprint] = {}
-        self._narrow: set[str] = set()  # there was no room for their f16
-        self._tight: set[str] = set()  # or for their scores of attention
+        self._no_room: set[tuple[str, KvType]] = set()  # since the start
 
     @cached_property
     def _build(self) -> str:
@@ -124,8 +123,7 @@ class Surveyor:
             held=self._held(pid),
             quarantined=marks | dict(wish.barred),
             pinned=wish.pinned,
-            narrow=self._narrow,
-            tight=self._tight,
+            no_room=self._no_room,
             digest_of=self._digest,
         )
         choice, inventory, seen = found.choice, found.inventory, found.seen
@@ -133,10 +131,8 @@ class Surveyor:
         local = rungs[min(wish.rung, len(rungs) - 1)].variant if rungs else choice.serves
         verdict = choice.verdict(local)
         candidate = None if verdict is None else verdict.candidate
-        if candidate is not None and candidate.cache.needed:
-            self._narrow.add(candidate.variant.id)
-        if candidate is not None and candidate.cache.tight:
-            self._tight.add(candidate.variant.id)
+        if candidate is not None:
+            self._no_room |= {(candidate.variant.id, kind) for kind in candidate.cache.no_room}
         return View(
             board=board,
             best=choice.chosen,

@@ -28,15 +28,13 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kinds: Ways that may be taken; f16, which changes no numbers, first.
         have: Bytes of memory that may be used.
-        narrow: Ids of variants that had no room with f16 since the start. Memory comes and goes,
-            and each change costs a load and the reading of what was cached.
-        tight: Those that had none without flash attention.
+        no_room: Ids of variants, each with a way in which it had no room since the start. Memory
+            comes and goes, and each change costs a load and the reading of what was cached.
     """
 
     kinds: tuple[KvType, ...] = ("f16",)
     have: int = 0
-    narrow: Collection[str] = ()
-    tight: Collection[str] = ()
+    no_room: Collection[tuple[str, KvType]] = ()
 
     def of(self, geometry: Geometry) -> Open:
         """What of it a model leaves open."""
@@ -49,15 +47,13 @@ class CacheType(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: To load it with.
         kinds: That have room, and may be timed.
-        needed: There is room with no other.
-        tight: There is none without flash attention, which would be open.
+        no_room: Open ways in which there is none, where another has it.
         why: In words with the numbers; empty where nothing was to be decided.
     """
 
     kind: KvType = "f16"
     kinds: tuple[KvType, ...] = ("f16",)
-    needed: bool = False
-    tight: bool = False
+    no_room: tuple[KvType, ...] = ()
     why: str = ""
 
 
@@ -102,22 +98,24 @@ def settle(
     """
     if len(left.kinds) == 1:
         return CacheType(kind=left.kinds[0], kinds=left.kinds)
-    plain = need("f16")
-    if "q8_0" in left.kinds and (plain > left.have or name in left.narrow):
-        return _narrow(plain, need("q8_0"), left.have)
-    tight = NO_FLASH in left.kinds and (name in left.tight or need(NO_FLASH) > left.have)
-    kinds = tuple(kind for kind in left.kinds if not tight or kind != NO_FLASH)
+    short = {kind for kind in left.kinds if (name, kind) in left.no_room or need(kind) > left.have}
+    if "q8_0" in left.kinds and "f16" in short:
+        return _small(need, left.have)
+    no_room: tuple[KvType, ...] = (NO_FLASH,) if NO_FLASH in short else ()
+    kinds = tuple(kind for kind in left.kinds if kind not in no_room)
     found = contest(known, kinds)
     kind: KvType = found.kind if gains(found) else "f16"
     why = _compared(kind, found) if known and len(kinds) > 1 else ""
-    return CacheType(kind=kind, kinds=kinds, tight=tight, why=why)
+    return CacheType(kind=kind, kinds=kinds, no_room=no_room, why=why)
 
 
-def _narrow(plain: int, small: int, have: int) -> CacheType:
+def _small(need: Callable[[KvType], int], have: int) -> CacheType:
     """With q8_0, whatever is faster; what has no room so either needs that at least."""
-    fits = small <= have
-    short = f"kv q8_0: with f16 it would need {plain / GIB:.1f} GiB" if plain > have else STAYS
-    return CacheType(kind="q8_0", kinds=("q8_0",), needed=fits, why=short if fits else "")
+    if need("q8_0") > have:
+        return CacheType(kind="q8_0", kinds=("q8_0",))
+    plain = need("f16")
+    why = f"kv q8_0: with f16 it would need {plain / GIB:.1f} GiB" if plain > have else STAYS
+    return CacheType(kind="q8_0", kinds=("q8_0",), no_room=("f16",), why=why)
 
 
 def _compared(kind: KvType, found: Contest | None) -> str:

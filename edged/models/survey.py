@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 NO_HEADERS: Mapping[str, Header] = MappingProxyType({})
-NONE: frozenset[str] = frozenset()
+NO_PAIRS: frozenset[tuple[str, KvType]] = frozenset()
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,8 +106,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
     quarantined: Mapping[str, str] = NO_REASONS,
     headers: Mapping[str, Header] = NO_HEADERS,
     pinned: str | None = None,
-    narrow: Collection[str] = NONE,
-    tight: Collection[str] = NONE,
+    no_room: Collection[tuple[str, KvType]] = NO_PAIRS,
     digest_of: Callable[[Path, int], str] = digest_of,
 ) -> Survey:
     """Read what is on the disk, reckon, and choose.
@@ -123,8 +122,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
             fetching it again heals it.
         headers: Of files that are not here, by the variants' ids.
         pinned: The one variant to judge, whatever its rate; None judges all.
-        narrow: Ids of variants that are to stay as they are kept where memory is short.
-        tight: Ids of those that are to stay with flash attention, which needs less.
+        no_room: Ids of variants, each with a way of keeping keys and values not to be taken.
         digest_of: Identifies a file, see `digest_of`; who looks again and again remembers some.
     """
     ordered = catalogue.ordered(config.model.families)
@@ -142,7 +140,7 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
         setup,
         seen,
         config.engine.prefix_cache_mib,
-        left=open_types(config.engine, budget, narrow, tight),
+        left=open_types(config.engine, budget, no_room),
         calibration=figures.calibration,
     )
     judged = tuple(each for each in candidates if pinned in {None, each.variant.id})
@@ -166,12 +164,11 @@ def survey(  # noqa: PLR0913 - each is a thing that differs between the daemon a
 def open_types(
     engine: EngineConfig,
     budget: fit.Budget,
-    narrow: Collection[str] = NONE,
-    tight: Collection[str] = NONE,
+    no_room: Collection[tuple[str, KvType]] = NO_PAIRS,
 ) -> cachetype.Open:
     """What a configuration and a board leave open of how keys and values are kept."""
     kinds = cachetype.kinds(engine.kv_type, engine.flash_attention)
-    return cachetype.Open(kinds=kinds, have=budget.have, narrow=narrow, tight=tight)
+    return cachetype.Open(kinds=kinds, have=budget.have, no_room=no_room)
 
 
 def cache_of(

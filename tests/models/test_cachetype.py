@@ -72,7 +72,7 @@ def test_f16_is_taken_until_q8_0_was_faster() -> None:
     assert settled(LEFT, timed("f16", 12.1)) == CacheType(kinds=BOTH, why=UNTIMED)
     assert settled(LEFT, timed("q8_0", 13.0)) == CacheType(kinds=BOTH, why=UNTIMED)
     faster = settled(LEFT, timed("f16", 12.1), timed("q8_0", 13.0))
-    assert (faster.kind, faster.kinds, faster.needed) == ("q8_0", BOTH, False)
+    assert (faster.kind, faster.kinds, faster.no_room) == ("q8_0", BOTH, ())
     assert faster.why == "kv q8_0: 13.0 tok/s at 2,048 tokens beside 12.1 with f16"
     even = settled(LEFT, timed("f16", 12.6), timed("q8_0", 13.0))
     assert even.kind == "f16", "a second measurement differs by as much"
@@ -84,7 +84,7 @@ def test_flash_attention_is_done_without_where_that_was_faster() -> None:
     assert settled(left, timed("f16", 12.1)) == CacheType(kinds=ALL, why=UNTIMED)
     known = (timed("f16", 12.1), timed("q8_0", 11.0), timed(NO_FLASH, 13.0))
     faster = settled(left, *known)
-    assert (faster.kind, faster.kinds, faster.tight) == (NO_FLASH, ALL, False)
+    assert (faster.kind, faster.kinds, faster.no_room) == (NO_FLASH, ALL, ())
     assert faster.why == "kv f16-nofa: 13.0 tok/s at 2,048 tokens beside 12.1 with f16"
     assert settled(left, timed("f16", 12.1), timed(NO_FLASH, 12.2)).kind == "f16"
     both = settled(left, *known[:1], timed("q8_0", 14.0), known[2])
@@ -94,12 +94,12 @@ def test_flash_attention_is_done_without_where_that_was_faster() -> None:
 def test_scores_of_attention_take_memory_that_may_not_be_there() -> None:
     left = replace(LEFT, kinds=ALL, have=7 * GIB)
     known = (timed("f16", 12.1), timed(NO_FLASH, 13.0))
-    assert settled(left, *known) == CacheType(kinds=BOTH, tight=True, why=UNTIMED)
-    again = replace(left, have=8 * GIB, tight={"v"})
+    assert settled(left, *known) == CacheType(kinds=BOTH, no_room=(NO_FLASH,), why=UNTIMED)
+    again = replace(left, have=8 * GIB, no_room={("v", NO_FLASH)})
     assert settled(again, *known).kind == "f16", "memory that comes back changes nothing"
     assert settled(again, *known, name="w").kind == NO_FLASH
     alone = settled(replace(left, kinds=("f16", NO_FLASH), have=0), *known)
-    assert alone == CacheType(kinds=("f16",), tight=True), "q8_0 is not the owner's wish"
+    assert alone == CacheType(kinds=("f16",), no_room=(NO_FLASH,)), "q8_0 is not the owner's wish"
 
 
 def test_q8_0_is_taken_where_f16_has_no_room() -> None:
@@ -108,7 +108,7 @@ def test_q8_0_is_taken_where_f16_has_no_room() -> None:
         assert settled(short, *known) == CacheType(
             kind="q8_0",
             kinds=("q8_0",),
-            needed=True,
+            no_room=("f16",),
             why="kv q8_0: with f16 it would need 7.0 GiB",
         )
     assert settled(replace(LEFT, have=7 * GIB)).kind == "f16"
@@ -117,6 +117,6 @@ def test_q8_0_is_taken_where_f16_has_no_room() -> None:
 
 
 def test_memory_that_comes_back_changes_no_type() -> None:
-    left = replace(LEFT, narrow={"v"})
-    assert settled(left) == CacheType(kind="q8_0", kinds=("q8_0",), needed=True, why=STAYS)
+    left = replace(LEFT, no_room={("v", "f16")})
+    assert settled(left) == CacheType(kind="q8_0", kinds=("q8_0",), no_room=("f16",), why=STAYS)
     assert settled(left, name="w").kind == "f16"

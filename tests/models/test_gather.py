@@ -62,9 +62,9 @@ def test_each_variant_has_its_own_type_of_cache() -> None:
     left = Open(kinds=("f16", "q8_0"), have=needs[1])
     timed = Seen(header=wide, measurements=(measurement(8.0),))
     a, b, c = gather(catalogue, SETUP, {"b": timed}, 64, left=left)
-    assert (b.cache.kind, b.cache.needed) == ("q8_0", True)
+    assert (b.cache.kind, b.cache.no_room) == ("q8_0", ("f16",))
     assert b.need == need_of(wide, small, 64)
-    assert (a.cache.kind, a.cache.needed) == ("q8_0", False), "it has no room at all"
+    assert (a.cache.kind, a.cache.no_room) == ("q8_0", ()), "it has no room at all"
     assert a.need == need_published(a.variant, a.family, small, 64)
     assert (c.cache.kind, c.need) == ("f16", None)
     roomy = replace(left, have=needs[0])
