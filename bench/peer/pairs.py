@@ -26,51 +26,40 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RatePair(Pair, frozen=True, kw_only=True):
-    """Reading and decoding beside llama-bench.
+    """Reading or decoding beside llama-bench.
 
     Attributes:
-        pp_asked: An answer to a long prompt.
-        pp_cores: Cores that edged's child computed on meanwhile.
-        tg_asked: A long answer to a short prompt.
-        pp_bench: llama-bench's reading of as long a prompt.
-        tg_bench: Its decoding of as many tokens.
+        asked: An answer to a long prompt, or a long answer to a short one.
+        cores: Cores that edged's child computed on meanwhile.
+        row: llama-bench's reading of as long a prompt, or its decoding of as many tokens.
     """
 
-    pp_asked: Asked
-    pp_cores: float
-    tg_asked: Asked
-    pp_bench: BenchRow
-    tg_bench: BenchRow
+    asked: Asked
+    cores: float
+    row: BenchRow
 
     @property
-    def pp_tps(self) -> float:
-        """Tokens read over the time from PUBLISH to the first delta."""
-        return self.pp_asked.read_tokens / self.pp_asked.ttft_ms * 1e3
+    def reads(self) -> bool:
+        """Whether it is reading that is compared."""
+        return self.row.n_prompt > 0
 
     @property
-    def pp_ratio(self) -> float:
-        """The client's rate of reading over the peer's."""
-        return self.pp_tps / self.pp_bench.tokens_per_second
+    def tps(self) -> float:
+        """The client's rate: of reading over the time from PUBLISH to the first delta."""
+        if self.reads:
+            return self.asked.read_tokens / self.asked.ttft_ms * 1e3
+        return self.asked.tokens_per_second
 
     @property
-    def pp_own_ratio(self) -> float:
-        """The rate of reading that the reply tells over the peer's."""
-        return self.pp_asked.timing("prompt_per_second") / self.pp_bench.tokens_per_second
+    def ratio(self) -> float:
+        """The client's rate over the peer's."""
+        return self.tps / self.row.tokens_per_second
 
     @property
-    def tg_tps(self) -> float:
-        """The client's rate of decoding."""
-        return self.tg_asked.tokens_per_second
-
-    @property
-    def tg_ratio(self) -> float:
-        """The client's rate of decoding over the peer's."""
-        return self.tg_tps / self.tg_bench.tokens_per_second
-
-    @property
-    def tg_own_ratio(self) -> float:
-        """The rate of decoding that the reply tells over the peer's."""
-        return self.tg_asked.timing("predicted_per_second") / self.tg_bench.tokens_per_second
+    def own_ratio(self) -> float:
+        """The rate that the reply tells over the peer's."""
+        name = "prompt_per_second" if self.reads else "predicted_per_second"
+        return self.asked.timing(name) / self.row.tokens_per_second
 
 
 class StreamPair(Pair, frozen=True, kw_only=True):
@@ -138,7 +127,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         streams: Beside llama-server with several slots.
         warm: Beside llama-server with a prefix.
         disk: After a restart.
-        tokens: Of each answer in `rates` that measures decoding.
+        tokens: Of each answer in `rates` of which the decoding is compared.
         stream_tokens: Of each answer in `streams`.
         warm_tokens: Of each answer in `warm` and `disk`.
     """
@@ -159,8 +148,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def asked(self) -> Iterator[Asked]:
         """Every answer over MQTT."""
-        for rate in self.rates:
-            yield from (rate.pp_asked, rate.tg_asked)
+        yield from (pair.asked for pair in self.rates)
         for stream in self.streams:
             yield from stream.asked
         yield from (pair.asked for pair in self.warm)
@@ -170,7 +158,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     def short(self) -> Iterator[bool]:
         """For each answer of either side, whether tokens are missing."""
         for rate in self.rates:
-            yield from (rate.pp_asked.tokens != 1, rate.tg_asked.tokens != self.tokens)
+            yield rate.asked.tokens != (1 if rate.reads else self.tokens)
         for pair in self.streams:
             counts = [*(a.tokens for a in pair.asked), *(s.tokens for s in pair.served)]
             yield from (count != self.stream_tokens for count in counts)

@@ -6,69 +6,68 @@ from typing import TYPE_CHECKING, Final
 
 from bench.bare_process import cpu_s
 from bench.others import Others, wait_quiet, wait_settled
+from bench.peer.halting import HaltingBench
 from bench.peer.pairs import RatePair
-from bench.peer.programs import llama_bench
 from bench.peer.prompts import text, turn_tokens
-from bench.peer.reports import bench_row
 from bench.peer.rounds import rounds
 from bench.peer.serving import Edged, config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from bench.asking import Asked
     from bench.peer.programs import Same
-    from bench.peer.reports import BenchRow
 
 PROMPT: Final = 512
 TOKENS: Final = 128
-PAIRS: Final = 1
-LOADS: Final = 2  # llama-bench loads for each pair; which pages a process gets is luck, too
+LOADS: Final = 2  # at least, of both sides; which pages a process gets is luck, too
+READ_PAIRS, DECODED_PAIRS = 2, 5  # of each load
 SHORT_PROMPT: Final = 4  # tokens before those of the template; llama-bench begins with none
 WARM_SEED: Final = 1_000_000
 
 
 def measure(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
-    """As many pairs as there is time for, and at least PAIRS of each load."""
-    each_s = seconds / LOADS
-    return tuple(pair for _ in range(LOADS) for pair in _loaded(port, same, each_s))
-
-
-def _loaded(port: int, same: Same, seconds: float) -> list[RatePair]:
-    with Edged(port, config(same, streams=1)) as edged:
-        _ask(edged, WARM_SEED)
-        wait_settled()
-        return [_pair(edged, same, number) for number in rounds(seconds, PAIRS)]
-
-
-def _pair(edged: Edged, same: Same, number: int) -> RatePair:
-    """Both sides once; who begins is changed, for a load may rise or fall."""
-    wait_quiet()
-    others = Others()
-    if number % 2:
-        asked, rows = _ask(edged, number), _bench(same)
-    else:
-        rows, asked = _bench(same), _ask(edged, number)
-    long, cores, short = asked
-    return RatePair(
-        others=others.cores,
-        pp_asked=long,
-        pp_cores=cores,
-        tg_asked=short,
-        pp_bench=bench_row(rows, prompt=PROMPT),
-        tg_bench=bench_row(rows, gen=TOKENS),
+    """As many loads of both sides as there is time for, and at least LOADS, with pairs of each."""
+    return tuple(
+        pair for number in rounds(seconds, LOADS) for pair in _loaded(port, same, number * 100)
     )
 
 
-def _ask(edged: Edged, seed: int) -> tuple[Asked, float, Asked]:
-    """An answer to a long prompt, the cores that read it, and a long answer to a short one."""
+def _loaded(port: int, same: Same, seed: int) -> Iterator[RatePair]:
+    prompts, answers = (PROMPT,) * READ_PAIRS, (TOKENS,) * DECODED_PAIRS
+    with Edged(port, config(same, streams=1)) as edged:
+        _read(edged, WARM_SEED)
+        wait_settled()  # whoever came before may have given memory back
+        with HaltingBench(same, prompts, answers) as peer:
+            for number in range(READ_PAIRS):
+                yield _pair(edged, peer, _read, seed + number)
+            for number in range(READ_PAIRS, READ_PAIRS + DECODED_PAIRS):
+                yield _pair(edged, peer, _decode, seed + number)
+
+
+def _pair(
+    edged: Edged, peer: HaltingBench, ask: Callable[[Edged, int], Asked], seed: int
+) -> RatePair:
+    """Both sides once; who begins is changed, for a load may rise or fall.
+
+    llama-bench loads before its first test, so that it begins.
+    """
+    wait_quiet()
+    others = Others()
+    row = None if seed % 2 else peer.row()
     worker = edged.daemon.children()[0].pid
     before = cpu_s(worker)
-    long = edged.ask(text(seed, PROMPT - turn_tokens()), 1)
-    cores = (cpu_s(worker) - before) / (long.end_s - long.sent_s)
-    # The first of these tokens ends the reading, so that as many are decoded as llama-bench does.
-    return long, cores, edged.ask(text(seed, SHORT_PROMPT), TOKENS + 1)
+    asked = ask(edged, seed)
+    cores = (cpu_s(worker) - before) / (asked.end_s - asked.sent_s)
+    row = row or peer.row()
+    return RatePair(others=others.cores, asked=asked, cores=cores, row=row)
 
 
-def _bench(same: Same) -> tuple[BenchRow, ...]:
-    rows = llama_bench(same, "-p", str(PROMPT), "-n", str(TOKENS))
-    wait_settled()  # its end would slow whoever is next
-    return rows
+def _read(edged: Edged, seed: int) -> Asked:
+    """An answer to a long prompt."""
+    return edged.ask(text(seed, PROMPT - turn_tokens()), 1)
+
+
+def _decode(edged: Edged, seed: int) -> Asked:
+    """A long answer; the first token ends the reading, so that llama-bench decodes as many."""
+    return edged.ask(text(seed, SHORT_PROMPT), TOKENS + 1)

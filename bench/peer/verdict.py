@@ -54,39 +54,30 @@ def _disturbed(pairs: Sequence[Pair]) -> float | None:
 
 
 def _rates(pairs: Sequence[RatePair]) -> Iterable[Figure]:
-    for threads, group in _by_threads(pairs):
-        yield from _rates_of(undisturbed(group), f", {threads} threads")
+    for name, of, group in _kinds(pairs):
+        yield from _rates_of(undisturbed(group), name, of)
 
 
-def _by_threads(pairs: Sequence[RatePair]) -> Iterable[tuple[int, list[RatePair]]]:
-    for threads in sorted({pair.tg_bench.n_threads for pair in pairs}):
-        yield threads, [pair for pair in pairs if pair.tg_bench.n_threads == threads]
+def _kinds(pairs: Sequence[RatePair]) -> Iterable[tuple[str, str, list[RatePair]]]:
+    """Pairs of one number of threads of one kind, with the kind's name and what is added to it."""
+    for threads in sorted({pair.row.n_threads for pair in pairs}):
+        for name, reads in (("tg128", False), ("pp512", True)):
+            group = [p for p in pairs if p.row.n_threads == threads and p.reads is reads]
+            yield name, f", {threads} threads", group
 
 
-def _rates_of(pairs: Sequence[RatePair], of: str) -> tuple[Figure, ...]:
-    tg_bench = median(p.tg_bench.tokens_per_second for p in pairs)
-    pp_bench = median(p.pp_bench.tokens_per_second for p in pairs)
-    tg_own = median(p.tg_own_ratio for p in pairs)
-    pp_own = median(p.pp_own_ratio for p in pairs)
+def _rates_of(pairs: Sequence[RatePair], name: str, of: str) -> tuple[Figure, ...]:
+    ratios = [pair.ratio for pair in pairs]
+    own = median(pair.own_ratio for pair in pairs)
+    bench = median(pair.row.tokens_per_second for pair in pairs)
     return (
-        judged(f"tg128 over MQTT / llama-bench{of}", median(p.tg_ratio for p in pairs), RATE_GOAL),
-        *_spread("tg128", of, [p.tg_ratio for p in pairs]),
-        told(f"tg128 by the reply's timings / llama-bench{of}", tg_own),
-        told(f"tg128 over MQTT{of}", median(p.tg_tps for p in pairs), "tok/s"),
-        told(f"tg128 of llama-bench{of}", tg_bench, "tok/s"),
-        judged(f"pp512 over MQTT / llama-bench{of}", median(p.pp_ratio for p in pairs), RATE_GOAL),
-        *_spread("pp512", of, [p.pp_ratio for p in pairs]),
-        told(f"pp512 by the reply's timings / llama-bench{of}", pp_own),
-        told(f"pp512 over MQTT{of}", median(p.pp_tps for p in pairs), "tok/s"),
-        told(f"cores that read over MQTT{of}", median(pair.pp_cores for pair in pairs)),
-        told(f"pp512 of llama-bench{of}", pp_bench, "tok/s"),
-    )
-
-
-def _spread(name: str, of: str, ratios: Sequence[float]) -> tuple[Figure, ...]:
-    return (
+        judged(f"{name} over MQTT / llama-bench{of}", median(ratios), RATE_GOAL),
         told(f"lowest {name} ratio of a pair{of}", min(ratios, default=None)),
         told(f"highest {name} ratio of a pair{of}", max(ratios, default=None)),
+        told(f"{name} by the reply's timings / llama-bench{of}", own),
+        told(f"{name} over MQTT{of}", median(pair.tps for pair in pairs), "tok/s"),
+        told(f"{name} of llama-bench{of}", bench, "tok/s"),
+        told(f"cores of {name} over MQTT{of}", median(pair.cores for pair in pairs)),
     )
 
 
@@ -125,14 +116,11 @@ def _disk(pairs: Sequence[DiskPair]) -> tuple[Figure, ...]:
 
 
 def _rate_series(pairs: Sequence[RatePair]) -> Iterable[Series]:
-    for threads, group in _by_threads(pairs):
-        of, tg, pp = f", {threads} threads", "tok/s decoded", "tok/s read"
-        yield _series(f"tg128 over MQTT{of}", tg, (p.tg_tps for p in group))
-        tg_bench = (p.tg_bench.tokens_per_second for p in group)
-        yield _series(f"tg128 of llama-bench{of}", tg, tg_bench)
-        yield _series(f"pp512 over MQTT{of}", pp, (p.pp_tps for p in group))
-        pp_bench = (p.pp_bench.tokens_per_second for p in group)
-        yield _series(f"pp512 of llama-bench{of}", pp, pp_bench)
+    for name, of, group in _kinds(pairs):
+        unit = "tok/s read" if name == "pp512" else "tok/s decoded"
+        yield _series(f"{name} over MQTT{of}", unit, (pair.tps for pair in group))
+        bench = (pair.row.tokens_per_second for pair in group)
+        yield _series(f"{name} of llama-bench{of}", unit, bench)
 
 
 def _other_series(measured: Measured) -> Iterable[Series]:

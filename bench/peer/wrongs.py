@@ -37,15 +37,15 @@ WRONGS: Final[tuple[tuple[str, Callable[[Measured], bool]], ...]] = (
     ),
     (
         "edged met a neighbour and computed on fewer threads than its peer",
-        lambda m: any(p.pp_cores < SPARED * p.pp_bench.n_threads for p in undisturbed(m.rates)),
+        lambda m: any(p.cores < SPARED * p.row.n_threads for p in undisturbed(m.rates)),
     ),
     (
         "a prompt had not the length it was made for",
-        lambda m: any(p.pp_asked.prompt_tokens != p.pp_bench.n_prompt for p in m.rates),
+        lambda m: any(p.reads and p.asked.prompt_tokens != p.row.n_prompt for p in m.rates),
     ),
     (
         "a prompt to read anew was partly known",
-        lambda m: any(p.pp_asked.cached_tokens > KNOWN_OF_PROMPT for p in m.rates),
+        lambda m: any(p.reads and p.asked.cached_tokens > KNOWN_OF_PROMPT for p in m.rates),
     ),
     (
         "the deltas of an answer did not join to its text",
