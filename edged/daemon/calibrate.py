@@ -7,15 +7,13 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
-from edged.daemon.model import keeping
 from edged.daemon.scratch import Scratch
-from edged.daemon.timedchild import TimedChild
-from edged.engine.frames import Load
+from edged.daemon.trying import Trying
 from edged.models import trials
 from edged.models.calibration import Calibration
 from edged.models.fit import MAX_THREADS
 from edged.models.solving import solve
-from edged.models.trials import Timing, plan
+from edged.models.trials import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,11 +22,10 @@ if TYPE_CHECKING:
     from edged.clock import Clock
     from edged.engine.supervisor import Settings
     from edged.models.facts import DeviceFacts
-    from edged.models.trials import Trial
+    from edged.models.trials import Timing, Trial
 
-CONTEXT = 2048
 DEFAULT_CACHE = 8 << 20  # where the machine does not tell its caches
-TRIAL_S = 120.0  # none takes that long on a Pi; a child that hangs ends calibrating
+ROOM_SHARE = 2  # of the memory that is available, for models that are loaded at once
 _SIZE = re.compile(r"(\d+)([KM]?)\s*")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
@@ -61,10 +58,13 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     began = clock.monotonic()
     timings: list[Timing] = []
     counts = threads_for(facts.cores)
+    room = facts.available_bytes // ROOM_SHARE
     with Scratch(folder) as scratch:
-        for trial in _order(planned, timings, lambda: clock.monotonic() - began, tell):
-            path = await asyncio.to_thread(scratch.made, trial.shape)
-            timings += await _time(trial, path, counts, clock, settings)
+        async with Trying(counts, room, clock, settings) as trying:
+            for trial in _order(planned, timings, lambda: clock.monotonic() - began, tell):
+                path = await asyncio.to_thread(scratch.made, trial.shape)
+                timings += await trying.time(trial, path)
+            timings += await trying.rest()
     terms = solve(planned, timings)
     return Calibration(
         board=board,
@@ -126,53 +126,3 @@ def last_level_cache(system: Path) -> int:
             if found := _SIZE.fullmatch(path.read_text()):
                 sizes.append(int(found[1]) * _UNITS[found[2]])
     return max(sizes[1:] or sizes)
-
-
-async def _time(
-    trial: Trial, path: Path, counts: Sequence[int], clock: Clock, settings: Settings | None
-) -> list[Timing]:
-    load = Load(
-        path=str(path),
-        n_ctx=CONTEXT,
-        n_batch=512,
-        threads=counts[-1],
-        threads_batch=counts[-1],
-        prefill_chunk=512,
-        streams=1,
-        prefix_tokens=0,
-        repack=trial.repack,
-        warm_up=False,
-    )
-    kept = keeping(load, trial.kv_type)
-    async with asyncio.timeout(TRIAL_S), TimedChild(kept, clock, settings) as child:
-        return [
-            await _timing(child, trial, threads, depth, read=threads == counts[-1])
-            for threads in counts
-            for depth in sorted({0, trial.depth})
-        ]
-
-
-async def _timing(
-    child: TimedChild, trial: Trial, threads: int, depth: int, *, read: bool
-) -> Timing:
-    decoded = await child.measure(
-        depth=depth, tg=trial.decoded, repeat=trials.REPEAT, threads=threads, threads_batch=threads
-    )
-    prefill: tuple[float, ...] = ()
-    if read and trial.read:
-        found = await child.measure(
-            depth=depth,
-            pp=trial.read,
-            repeat=trials.READ_REPEAT,
-            threads=threads,
-            threads_batch=threads,
-        )
-        prefill = tuple(ms / 1e3 / trial.read for ms in found.pp_ms)
-    return Timing(
-        trial=trial.name,
-        repack=trial.repack,
-        threads=threads,
-        depth=depth,
-        decode=tuple(ms / 1e3 / trial.decoded for ms in decoded.tg_ms),
-        prefill=prefill,
-    )

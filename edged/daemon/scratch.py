@@ -27,7 +27,8 @@ class Scratch:
     """`with Scratch(folder) as scratch:` makes models one by one, and leaves none.
 
     Args:
-        folder: Where they are written; it needs 450 MB (what is larger is holes).
+        folder: Where they are written. It needs 450 MB for each that is in use (what is larger is
+            holes), 64 MB where caches are as small as a Pi's.
     """
 
     def __init__(self, folder: Path) -> None:

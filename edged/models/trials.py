@@ -64,14 +64,12 @@ FEWEST_DECODED, MOST_DECODED = 5, 96  # tokens of one repetition
 DENSE_READ = 64  # prompt tokens: a matrix product gains nothing beyond
 ROWS = 32  # prompt tokens for each expert, as in a batch of 512 with 8 of 128 experts
 # Neighbours of this machine and of a virtual one slow it for seconds on end, so that repetitions
-# in a row say little: everything is timed in so many rounds, what they disagree about once more
-# while there is time, and the quickest counts.
+# in a row say little: everything is timed twice some seconds apart in so many rounds, what they
+# disagree about in one more while there is time, and the quickest counts.
 ROUNDS = 2
-REPEAT = 1  # of a round
 APART = 0.05  # relative; less is the scatter of a quiet machine
 TICK_S = 1e-9  # a time that no clock tells from none
 BUDGET_S = 55.0  # that a person may wait for `edged calibrate`, less a trial
-READ_REPEAT = 1  # of the first round: prefill computes, and is little disturbed
 # Without flash attention a token's time grows less; a choice rests on what is measured anyway.
 SLOPE_KINDS: tuple[figures.KvType, ...] = ("f16", "q8_0")
 DEPTH = 512  # tokens of context at which attention is timed
@@ -103,6 +101,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         found = amounts(self.shape, "decode")
         passed = found.dense + found.experts
         return max(FEWEST_DECODED, min(MOST_DECODED, PASSED // passed))
+
+    @property
+    def decoded_by_fewer(self) -> int:
+        """The same with fewer threads than cores, which take longer and are seldom the best."""
+        return max(FEWEST_DECODED, self.decoded // 2)
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,12 +29,14 @@ def verdicts(*files: Seen, calibration: Calibration = CALIBRATION) -> dict[str, 
     return {each.name: each.value for each in judge(files, calibration).figures}
 
 
-def test_errors_are_of_the_quickest_round_and_without_sign() -> None:
-    found = verdicts(seen("a", 11.0, 9.0, 10.0, 3.0), seen("b", 4.0, 5.0))
+def test_errors_are_of_the_middle_round_and_without_sign() -> None:
+    found = verdicts(seen("a", 11.0, 10.0, 12.5, 3.0), seen("b", 4.0, 5.0))
     assert found["mean error of decode"] == pytest.approx(15.0)
     assert found["worst error of decode"] == pytest.approx(20.0)
     assert found["a: error"] == pytest.approx(10.0)
     assert found["b: error"] == pytest.approx(-20.0)
+    assert found["mean error, of the quickest rounds"] == pytest.approx(16.0)
+    assert found["worst error, of the quickest rounds"] == pytest.approx(20.0)
 
 
 def test_the_order_counts_within_a_shape_and_beyond_five_percent() -> None:
