@@ -11,6 +11,7 @@ from bench.direct import Direct
 from bench.footprint import Footprint, footprint, larger
 from bench.full_verdict import Found, Round, judge
 from bench.mixes import MIXES
+from bench.others import wait_settled
 from bench.peer import prompts
 from bench.peer.programs import Same, llama_bench
 from bench.peer.reports import bench_row
@@ -86,7 +87,9 @@ def _rounds(model: Path, count: int) -> tuple[list[Round], Footprint]:
         bench = llama_bench(
             Same(model=model, threads=THREADS, batch=BATCH), "-p", str(READ), "-n", str(DECODED)
         )
+        wait_settled()  # 10 GB that it gave back would slow whoever is next
         pp, tg, load_s, taken = _edged(model, number)
+        wait_settled()
         peaks.append(taken)
         rounds.append(
             Round(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
@@ -17,6 +17,9 @@ from edged.errors import EngineError
 from edged.models.made import size
 from edged.models.trials import FEWEST_DECODED, MOST_DECODED, Timing, Trial
 from tests.daemon.test_calibrate import small
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.process
 COUNTS = (1, 2)
