@@ -59,9 +59,13 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     timings: list[Timing] = []
     counts = threads_for(facts.cores)
     room = facts.available_bytes // ROOM_SHARE
+
+    def late() -> bool:
+        return clock.monotonic() - began >= trials.BUDGET_S
+
     with Scratch(folder) as scratch:
-        async with Trying(counts, room, clock, settings) as trying:
-            for trial in _order(planned, timings, lambda: clock.monotonic() - began, tell):
+        async with Trying(counts, room, clock, late, settings) as trying:
+            for trial in _order(planned, timings, late, tell):
                 path = await asyncio.to_thread(scratch.made, trial.shape)
                 timings += await trying.time(trial, path)
             timings += await trying.rest()
@@ -80,7 +84,7 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
 def _order(
     planned: Sequence[Trial],
     timings: Sequence[Timing],
-    elapsed: Callable[[], float],
+    late: Callable[[], bool],
     tell: Callable[[int, int, str], None],
 ) -> Iterator[Trial]:
     """One round; while there is time the others, and what they disagree about.
@@ -89,13 +93,13 @@ def _order(
     """
     loaded = trials.rounds(planned)
     for done, trial in enumerate(loaded):
-        if done >= len(planned) and elapsed() >= trials.BUDGET_S:
+        if done >= len(planned) and late():
             return
         tell(done, len(loaded), trial.name)
         yield trial
     again = trials.doubtful(planned, timings)
     for done, trial in enumerate(again):
-        if elapsed() >= trials.BUDGET_S:
+        if late():
             return
         tell(len(loaded) + done, len(loaded) + len(again), trial.name)
         yield trial

@@ -16,7 +16,7 @@ from edged.models.made import size
 from edged.models.trials import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from edged.clock import Clock
@@ -32,21 +32,28 @@ WAITING = 4  # their files are on the disk as long
 
 
 class Trying:
-    """`async with Trying(counts, room, clock) as trying:` ends all children in the end.
+    """`async with Trying(counts, room, clock, late) as trying:` ends all children in the end.
 
     Args:
         counts: Numbers of threads to try, the largest last: it alone is tried again.
         room: Bytes of models that may be loaded at once; one always is.
         clock: Of their supervisors.
+        late: Whether there is no time left to time a model again.
         settings: Of the children.
     """
 
     def __init__(
-        self, counts: Sequence[int], room: int, clock: Clock, settings: Settings | None = None
+        self,
+        counts: Sequence[int],
+        room: int,
+        clock: Clock,
+        late: Callable[[], bool],
+        settings: Settings | None = None,
     ) -> None:
         self._counts = counts
         self._room = room
         self._clock = clock
+        self._late = late
         self._settings = settings
         self._stack = AsyncExitStack()
         self._waiting: deque[_Waiting] = deque()
@@ -100,7 +107,7 @@ class Trying:
 
     async def _again(self, waiting: _Waiting) -> list[Timing]:
         """What is also timed at a depth is not: to get there takes longer than a load."""
-        if waiting.trial.depth:
+        if waiting.trial.depth or self._late():
             return []
         plain = msgspec.structs.replace(waiting.trial, read=0)
         return [await _timing(waiting.child, plain, self._counts[-1], 0, most=True)]

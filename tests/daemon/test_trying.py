@@ -33,12 +33,17 @@ def named(*names: str) -> list[Trial]:
 
 
 def heard(
-    folder: Path, trials: list[Trial], room: int, settings: Settings | None = None
+    folder: Path,
+    trials: list[Trial],
+    room: int,
+    *,
+    late: bool = False,
+    settings: Settings | None = None,
 ) -> list[list[Timing]]:
     """What each trial gave when it was loaded, and the rest."""
 
     async def tried() -> list[list[Timing]]:
-        async with Trying(COUNTS, room, SystemClock(), settings) as trying:
+        async with Trying(COUNTS, room, SystemClock(), lambda: late, settings) as trying:
             with Scratch(folder) as scratch:
                 found = [await trying.time(trial, scratch.made(trial.shape)) for trial in trials]
             assert len(children()) <= WAITING
@@ -87,6 +92,11 @@ def test_what_is_timed_at_a_depth_is_timed_once(tmp_path: Path) -> None:
     assert found[1] == []
 
 
+def test_nothing_is_timed_again_where_it_is_late(tmp_path: Path) -> None:
+    found = heard(tmp_path, named("a", "b"), 0, late=True)
+    assert [names(each) for each in found] == ["aA", "bB", ""]
+
+
 def test_fewer_threads_decode_fewer_tokens() -> None:
     assert (PLAIN.decoded, PLAIN.decoded_by_fewer) == (MOST_DECODED, MOST_DECODED // 2)
     shape = msgspec.structs.replace(PLAIN.shape, layers=1, width=8192, ff=65_536)
@@ -95,5 +105,5 @@ def test_fewer_threads_decode_fewer_tokens() -> None:
 
 def test_a_child_that_dies_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="died"):
-        heard(tmp_path, named("a"), ROOMY, Settings(argv=("/bin/false",)))
+        heard(tmp_path, named("a"), ROOMY, settings=Settings(argv=("/bin/false",)))
     assert children() == []
