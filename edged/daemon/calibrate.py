@@ -11,7 +11,7 @@ from edged.daemon.scratch import Scratch
 from edged.daemon.trying import Trying
 from edged.models import trials
 from edged.models.calibration import Calibration
-from edged.models.fit import MAX_THREADS
+from edged.models.fit import MAX_THREADS, budget
 from edged.models.solving import solve
 from edged.models.trials import plan
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edged.models.trials import Timing, Trial
 
 DEFAULT_CACHE = 8 << 20  # where the machine does not tell its caches
-ROOM_SHARE = 2  # of the memory that is available, for models that are loaded at once
+ROOM_SHARE = 2  # of the memory that we may use, for models that are loaded at once
 _SIZE = re.compile(r"(\d+)([KM]?)\s*")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
@@ -58,7 +58,7 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     began = clock.monotonic()
     timings: list[Timing] = []
     counts = threads_for(facts.cores)
-    room = facts.available_bytes // ROOM_SHARE
+    room = budget(facts).have // ROOM_SHARE
 
     def late() -> bool:
         return clock.monotonic() - began >= trials.BUDGET_S
@@ -113,7 +113,7 @@ def plan_for(facts: DeviceFacts, system: Path) -> list[Trial]:
         system: Where sysfs is.
     """
     cache = last_level_cache(system)
-    return plan(facts.cpu_features, cache, memory_bytes=facts.available_bytes)
+    return plan(facts.cpu_features, cache, memory_bytes=budget(facts).have)
 
 
 def threads_for(cores: int) -> tuple[int, ...]:

@@ -39,7 +39,7 @@ EXPERT_LEAST, EXPERT_MOST, MAPPED_MOST = 64 << 20, 256 << 20, 384 << 20
 FAR, FAR_KIND, FAR_CACHES = "far", "q4_K", 3
 FAR_LEAST = 2 << 30  # bytes
 NEAR = 160 << 20  # bytes of the other experts where caches are larger
-FAR_SHARE = 8  # of the memory that is available
+FAR_SHARE = 8  # of the memory that we may use
 DENSE_HEADS, DENSE_FF = 16, 2048  # so that a block of any type is a small part of the whole
 EXPERT_FF = 768  # as in a model of 30 billion weights
 EXPERTS, USED = 128, 8
@@ -140,7 +140,7 @@ def plan(
         features: Of the CPU: what is not rearranged on it is tried once.
         cache_bytes: Of its last-level cache.
         kinds: Types to try; the reference type and the router's are tried besides.
-        memory_bytes: That are available.
+        memory_bytes: That we may use.
     """
     far = list(_far(cache_bytes, memory_bytes))
     near = bool(far) and MAPPED_CACHES * cache_bytes > MAPPED_MOST

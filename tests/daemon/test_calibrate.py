@@ -18,7 +18,7 @@ from edged.engine.supervisor import Settings
 from edged.errors import EngineError, StorageError
 from edged.models.facts import DeviceFacts
 from edged.models.fit import MAX_THREADS
-from edged.models.trials import ROUNDS, Trial, plan
+from edged.models.trials import DEEP_EXPERTS, ROUNDS, Trial, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,7 +146,15 @@ def test_the_largest_cache_counts(tmp_path: Path) -> None:
         (caches / f"index{index}").mkdir(parents=True)
         (caches / f"index{index}/size").write_text(size)
     assert last_level_cache(tmp_path) == 2 << 20
-    assert plan_for(FACTS, tmp_path) == plan((), 2 << 20, memory_bytes=8 << 30)
+    left = (8 << 30) - (512 << 20)  # for the rest of the house
+    assert plan_for(FACTS, tmp_path) == plan((), 2 << 20, memory_bytes=left)
     (caches / "index9").mkdir()
     (caches / "index9/size").write_text("480M\n")
-    assert plan_for(FACTS, tmp_path) == plan((), 480 << 20, memory_bytes=8 << 30)
+    assert plan_for(FACTS, tmp_path) == plan((), 480 << 20, memory_bytes=left)
+
+
+def test_a_control_group_bounds_the_models_as_the_board_does(tmp_path: Path) -> None:
+    limited = msgspec.structs.replace(FACTS, cgroup_limit_bytes=1 << 30, cgroup_used_bytes=0)
+    assert plan_for(limited, tmp_path) == plan((), DEFAULT_CACHE, memory_bytes=512 << 20)
+    names = {trial.name for trial in plan_for(limited, tmp_path)}
+    assert DEEP_EXPERTS in {trial.name for trial in plan_for(FACTS, tmp_path)} - names
