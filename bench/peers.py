@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHAPE: Final = "overhead"
 RATES_SHAPE: Final = "unhurried"
 # Seconds of each part; loading and what is read before come on top, about two minutes in all.
-RATES_S: Final = 280.0  # most of it waits for memory that llama-bench gave back
+RATES_S: Final = 280.0  # on a slow machine the least number of loads takes longer
 STREAMS_S: Final = 70.0
 WARM_S: Final = 30.0
 FULL: Final = 10.0  # times as long

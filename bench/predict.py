@@ -80,12 +80,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def error(self) -> float:
         """Of decode: predicted over measured, less one, in percent."""
-        return 100 * (self.predicted.tps / self.measured - 1)
+        return self._beyond(self.measured)
 
     @property
     def quickest_error(self) -> float:
         """The same, of the quickest of all rounds."""
-        return 100 * (self.predicted.tps / max(self.tg) - 1)
+        return self._beyond(max(self.tg))
+
+    def _beyond(self, tps: float) -> float:
+        return 100 * (self.predicted.tps / tps - 1)
 
 
 def measure(options: Options) -> Result:

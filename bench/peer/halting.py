@@ -6,7 +6,6 @@ back while the other one is measured.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import tempfile
@@ -18,7 +17,6 @@ from bench.peer.programs import folder
 from bench.peer.reports import BenchRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
     from bench.peer.programs import Same
@@ -70,22 +68,15 @@ class HaltingBench:
         Raises:
             ChildProcessError: It ended instead.
         """
-        with self._going():
-            line = b"" if self._process.stdout is None else self._process.stdout.readline()
+        self._process.send_signal(signal.SIGCONT)
+        line = b"" if self._process.stdout is None else self._process.stdout.readline()
         if line:
+            self._process.send_signal(signal.SIGSTOP)
             return msgspec.json.decode(line, type=BenchRow)
         self._process.wait()
         self._errors.seek(0)
         message = f"llama-bench: exit code {self._process.returncode}\n{self._errors.read()}"
         raise ChildProcessError(message[:ERROR_CHARACTERS])
-
-    @contextlib.contextmanager
-    def _going(self) -> Iterator[None]:
-        self._process.send_signal(signal.SIGCONT)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGSTOP)
 
 
 def _listed(sizes: tuple[int, ...]) -> str:
