@@ -79,10 +79,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return float("nan") if value is None else float(value)
 
 
-def subscribe(client: TestClient, node: str) -> None:
-    """Listen to what every answer of a node says."""
+def subscribe(client: TestClient, node: str, *, streams: bool = True) -> None:
+    """Listen to what every answer of a node says, to the end of it or all the time."""
     client.subscribe(f"edged/{node}/reply/+")
-    client.subscribe(f"edged/{node}/stream/+", qos=0)
+    if streams:
+        client.subscribe(f"edged/{node}/stream/+", qos=0)
+
+
+def request(prompt: str, tokens: int, *, system: str | None = None) -> tuple[str, bytes]:
+    """The id and the payload of a request for a greedy answer that is streamed."""
+    name = uuid4().hex
+    fields = {"id": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "seed": 1}
+    before = {"system": system} if system else {}
+    return name, msgspec.json.encode({**fields, **before, "stream": True})
 
 
 def ask(
@@ -110,18 +119,17 @@ def ask_all(
         TimeoutError: A terminal reply did not come.
     """
     client.records.clear()
-    begun = [(uuid4().hex, prompt, time.monotonic()) for prompt in prompts]
-    for name, prompt, _ in begun:
-        request = {"id": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "seed": 1}
-        before = {"system": system} if system else {}
-        payload = msgspec.json.encode({**request, **before, "stream": True})
+    begun = []
+    for prompt in prompts:
+        name, payload = request(prompt, tokens, system=system)
+        begun.append((name, time.monotonic()))
         client.publish(f"edged/{node}/request", payload, wait=False)
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
-    ends = [_wait(client, f"edged/{node}/reply/{name}", deadline) for name, _, _ in begun]
+    ends = [_wait(client, f"edged/{node}/reply/{name}", deadline) for name, _ in begun]
     records = list(client.records)
     return [
         read(records, f"edged/{node}/stream/{name}", sent, end)
-        for (name, _, sent), end in zip(begun, ends, strict=True)
+        for (name, sent), end in zip(begun, ends, strict=True)
     ]
 
 

@@ -15,6 +15,7 @@ from bench.mixes import MIXES
 from bench.peer import rates, streams, warmth
 from bench.peer.pairs import Measured
 from bench.peer.programs import Same, folder
+from bench.peer.unhurried import unhurried
 from bench.peer.verdict import judge
 from bench.report import Options, Result, run
 from bench.shapes import SHAPES, bits_per_weight, plan
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from bench.peer.pairs import RatePair
 
 SHAPE: Final = "overhead"
-RATES_SHAPE: Final = "unhurried"
 # Seconds of each part; loading and what is read before come on top, about two minutes in all.
 RATES_S: Final = 280.0  # on a slow machine the least number of loads takes longer
 STREAMS_S: Final = 70.0
@@ -37,7 +37,7 @@ def measure(options: Options) -> Result:
     """Rates and first words of edged beside llama.cpp's own programs."""
     folder()  # says at once what is missing
     same = Same(model=synthetic.cached(SHAPE))
-    slow = Same(model=synthetic.cached(RATES_SHAPE))
+    slow = Same(model=synthetic.cached(unhurried(same)))
     crowd = Same(model=same.model, context=STREAM_CONTEXT)
     times = FULL if options.full else 1.0
     with Broker() as broker:
@@ -53,7 +53,7 @@ def measure(options: Options) -> Result:
         stream_tokens=streams.TOKENS,
         warm_tokens=warmth.TOKENS,
     )
-    return judge(measured, _conditions(same))
+    return judge(measured, _conditions(same, slow))
 
 
 def _rates(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
@@ -63,12 +63,12 @@ def _rates(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
     return tuple(pair for side in sides for pair in rates.measure(port, side, seconds / len(sides)))
 
 
-def _conditions(same: Same) -> dict[str, str | float]:
+def _conditions(same: Same, slow: Same) -> dict[str, str | float]:
     bits = bits_per_weight(plan(SHAPES[SHAPE], MIXES[synthetic.DEFAULT_MIX]))
-    layers, more = SHAPES[SHAPE].layers, SHAPES[RATES_SHAPE].layers
     return {
-        "model": f"made up, {layers} layers of the Qwen3-30B-A3B shape, {more} for the rates",
+        "model": f"made up, {SHAPES[SHAPE].layers} layers of the Qwen3-30B-A3B shape",
         "model GB": round(same.model.stat().st_size / 1e9, 2),
+        "model GB for the rates": round(slow.model.stat().st_size / 1e9, 2),
         "quant": f"Q2_K/Q3_K mix, {bits:.2f} bits per weight",
         "peers": folder().name,
         "threads": same.threads,

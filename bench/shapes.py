@@ -92,8 +92,9 @@ SHAPES: Final[dict[str, Shape]] = {
     "30b-a3b": Shape(layers=48),
     # Real tensors and few layers: a token takes tens of milliseconds and the file fits a laptop.
     "overhead": Shape(layers=4),
-    # So many that a token takes 20 to 60 ms on two cores of a desktop, as on a board.
+    # So many that a token takes 20 to 60 ms on two cores of one machine or another, as on a board.
     "unhurried": Shape(layers=18),
+    "half-unhurried": Shape(layers=10),
     # The depth, the experts and the routing of the 30B, a third as wide: 1.3 GB instead of 10.
     "narrow-a3b": Shape(layers=48, d_model=768, heads=12, head=64, ff=256, vocabulary=32_768),
     "dense-1.7b": Shape(layers=28, heads=16, kv_heads=8, experts=0, used=0, ff=6144),

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 from bench.bare_process import cpu_s
 from bench.others import Others, wait_quiet, wait_settled
 from bench.peer.halting import HaltingBench
+from bench.peer.listener import Listener
 from bench.peer.pairs import RatePair
 from bench.peer.prompts import text, turn_tokens
 from bench.peer.rounds import rounds
-from bench.peer.serving import Edged, config
+from bench.peer.serving import NODE, Edged, config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,18 +36,26 @@ def measure(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
 
 def _loaded(port: int, same: Same, seed: int) -> Iterator[RatePair]:
     prompts, answers = (PROMPT,) * READ_PAIRS, (TOKENS,) * DECODED_PAIRS
-    with Edged(port, config(same, streams=1)) as edged:
-        _read(edged, WARM_SEED)
+    with (
+        Edged(port, config(same, streams=1), streams=False) as edged,
+        Listener(edged.client, NODE) as listener,
+    ):
+        worker = edged.daemon.children()[0].pid
+        _read(listener, WARM_SEED)
         wait_settled()  # whoever came before may have given memory back
         with HaltingBench(same, prompts, answers) as peer:
             for number in range(READ_PAIRS):
-                yield _pair(edged, peer, _read, seed + number)
+                yield _pair(listener, worker, peer, _read, seed + number)
             for number in range(READ_PAIRS, READ_PAIRS + DECODED_PAIRS):
-                yield _pair(edged, peer, _decode, seed + number)
+                yield _pair(listener, worker, peer, _decode, seed + number)
 
 
 def _pair(
-    edged: Edged, peer: HaltingBench, ask: Callable[[Edged, int], Asked], seed: int
+    listener: Listener,
+    worker: int,
+    peer: HaltingBench,
+    ask: Callable[[Listener, int], Asked],
+    seed: int,
 ) -> RatePair:
     """Both sides once; who begins is changed, for a load may rise or fall.
 
@@ -55,19 +64,18 @@ def _pair(
     wait_quiet()
     others = Others()
     row = None if seed % 2 else peer.row()
-    worker = edged.daemon.children()[0].pid
     before = cpu_s(worker)
-    asked = ask(edged, seed)
+    asked = ask(listener, seed)
     cores = (cpu_s(worker) - before) / (asked.end_s - asked.sent_s)
     row = row or peer.row()
     return RatePair(others=others.cores, asked=asked, cores=cores, row=row)
 
 
-def _read(edged: Edged, seed: int) -> Asked:
+def _read(listener: Listener, seed: int) -> Asked:
     """An answer to a long prompt."""
-    return edged.ask(text(seed, PROMPT - turn_tokens()), 1)
+    return listener.ask(text(seed, PROMPT - turn_tokens()), 1)
 
 
-def _decode(edged: Edged, seed: int) -> Asked:
+def _decode(listener: Listener, seed: int) -> Asked:
     """A long answer; the first token ends the reading, so that llama-bench decodes as many."""
-    return edged.ask(text(seed, SHORT_PROMPT), TOKENS + 1)
+    return listener.ask(text(seed, SHORT_PROMPT), TOKENS + 1)

@@ -35,10 +35,17 @@ def config(same: Same, streams: int) -> dict[str, Any]:
 
 
 class Edged:
-    """`with Edged(broker.port, config) as edged:` returns when the model is loaded."""
+    """`with Edged(broker.port, config) as edged:` returns when the model is loaded.
 
-    def __init__(self, port: int, *configs: Mapping[str, Any]) -> None:
+    Args:
+        port: The broker's.
+        configs: Of edged, joined.
+        streams: Whether its client hears answers before they end.
+    """
+
+    def __init__(self, port: int, *configs: Mapping[str, Any], streams: bool = True) -> None:
         self.client = TestClient(port)
+        self._streams = streams
         joined: dict[str, Any] = {}
         for each in configs:
             joined = merge(joined, each)
@@ -50,7 +57,7 @@ class Edged:
         with ExitStack() as stack:
             stack.enter_context(self.client)
             self.client.subscribe(f"edged/{NODE}/state")
-            asking.subscribe(self.client, NODE)
+            asking.subscribe(self.client, NODE, streams=self._streams)
             begin = time.monotonic()
             stack.enter_context(self.daemon)
             self._wait_ready(begin)
