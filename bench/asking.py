@@ -89,9 +89,10 @@ def subscribe(client: TestClient, node: str, *, streams: bool = True) -> None:
 def request(prompt: str, tokens: int, *, system: str | None = None) -> tuple[str, bytes]:
     """The id and the payload of a request for a greedy answer that is streamed."""
     name = uuid4().hex
-    fields = {"id": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "seed": 1}
+    fields = {"id": name, "prompt": prompt, "max_tokens": tokens, "stream": True}
+    greedy = {"temperature": 0, "repeat_penalty": 1, "seed": 1}  # as llama.cpp's programs decode
     before = {"system": system} if system else {}
-    return name, msgspec.json.encode({**fields, **before, "stream": True})
+    return name, msgspec.json.encode({**fields, **greedy, **before})
 
 
 def ask(

@@ -41,7 +41,7 @@ def measure(options: Options) -> Result:
     crowd = Same(model=same.model, context=STREAM_CONTEXT)
     times = FULL if options.full else 1.0
     with Broker() as broker:
-        alone = _rates(broker.port, slow, times * RATES_S)
+        alone = _rates(broker, slow, times * RATES_S)
         together = streams.measure(broker.port, crowd, times * STREAMS_S)
         warm, disk = warmth.measure(broker.port, same, times * WARM_S)
     measured = Measured(
@@ -56,11 +56,13 @@ def measure(options: Options) -> Result:
     return judge(measured, _conditions(same, slow))
 
 
-def _rates(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
+def _rates(broker: Broker, same: Same, seconds: float) -> tuple[RatePair, ...]:
     """On all cores, which broker, daemon and client need too, and with one left to them."""
     counts = sorted({same.threads, max(1, same.threads - 1)})
     sides = [msgspec.structs.replace(same, threads=count) for count in counts]
-    return tuple(pair for side in sides for pair in rates.measure(port, side, seconds / len(sides)))
+    return tuple(
+        pair for side in sides for pair in rates.measure(broker, side, seconds / len(sides))
+    )
 
 
 def _conditions(same: Same, slow: Same) -> dict[str, str | float]:

@@ -39,6 +39,8 @@ class Listener:
         self._node = f"edged/{node}"
         self._clock = SystemClock()
         self._begin = 0
+        self._name = ""
+        self._sent = 0.0
 
     def __enter__(self) -> Self:
         self._file = tempfile.TemporaryFile()
@@ -62,20 +64,44 @@ class Listener:
     ) -> None:
         self._end()
 
+    @property
+    def pid(self) -> int:
+        """Of mosquitto_sub."""
+        return self._process.pid
+
     def ask(self, prompt: str, tokens: int) -> Asked:
         """Ask greedily for `tokens` tokens and wait for the terminal reply.
 
         Raises:
             TimeoutError: No terminal reply came.
         """
+        self.begin(prompt, tokens)
+        self.over(ANSWER_TIMEOUT_S)
+        return self.asked()
+
+    def begin(self, prompt: str, tokens: int) -> None:
+        """Send the request."""
         self._begin = self._size()
-        name, payload = request(prompt, tokens)
-        topic = f"{self._node}/reply/{name}"
-        sent = time.monotonic()
+        self._name, payload = request(prompt, tokens)
+        self._sent = time.monotonic()
         self._client.publish(f"{self._node}/request", payload, wait=False)
-        self._client.wait_topic(topic, ANSWER_TIMEOUT_S)
-        end = self._heard(topic)
-        return read(self._records(), f"{self._node}/stream/{name}", sent, end)
+
+    def over(self, timeout_s: float) -> bool:
+        """Whether the terminal reply came, after so many seconds at most."""
+        try:
+            self._client.wait_topic(f"{self._node}/reply/{self._name}", timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def asked(self) -> Asked:
+        """The answer.
+
+        Raises:
+            TimeoutError: It has no end.
+        """
+        end = self._heard(f"{self._node}/reply/{self._name}")
+        return read(self._records(), f"{self._node}/stream/{self._name}", self._sent, end)
 
     def _wait_subscribed(self) -> None:
         probe = f"{self._node}/stream/probe"

@@ -29,7 +29,7 @@ class RatePair(Pair, frozen=True, kw_only=True):
     """Reading or decoding beside llama-bench.
 
     Attributes:
-        asked: An answer to a long prompt, or a long answer to a short one.
+        asked: An answer to a long prompt, or a long answer to a short one, in seconds of turns.
         cores: Cores that edged's child computed on meanwhile.
         row: llama-bench's reading of as long a prompt, or its decoding of as many tokens.
     """
@@ -54,12 +54,6 @@ class RatePair(Pair, frozen=True, kw_only=True):
     def ratio(self) -> float:
         """The client's rate over the peer's."""
         return self.tps / self.row.tokens_per_second
-
-    @property
-    def own_ratio(self) -> float:
-        """The rate that the reply tells over the peer's."""
-        name = "prompt_per_second" if self.reads else "predicted_per_second"
-        return self.asked.timing(name) / self.row.tokens_per_second
 
 
 class StreamPair(Pair, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from bench.bare_process import cpu_s
 from bench.others import Others, wait_quiet, wait_settled
 from bench.peer.halting import HaltingBench
@@ -12,12 +14,14 @@ from bench.peer.pairs import RatePair
 from bench.peer.prompts import text, turn_tokens
 from bench.peer.rounds import rounds
 from bench.peer.serving import NODE, Edged, config
+from bench.peer.turns import Player, Turns, alternate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from bench.asking import Asked
     from bench.peer.programs import Same
+    from tests.rig.broker import Broker
 
 PROMPT: Final = 512
 TOKENS: Final = 128
@@ -27,55 +31,72 @@ SHORT_PROMPT: Final = 4  # tokens before those of the template; llama-bench begi
 WARM_SEED: Final = 1_000_000
 
 
-def measure(port: int, same: Same, seconds: float) -> tuple[RatePair, ...]:
+def measure(broker: Broker, same: Same, seconds: float) -> tuple[RatePair, ...]:
     """As many loads of both sides as there is time for, and at least LOADS, with pairs of each."""
     return tuple(
-        pair for number in rounds(seconds, LOADS) for pair in _loaded(port, same, number * 100)
+        pair
+        for number in rounds(seconds, LOADS)
+        for pair in _loaded(broker.port, broker.pid, same, number * 100)
     )
 
 
-def _loaded(port: int, same: Same, seed: int) -> Iterator[RatePair]:
+def _loaded(port: int, broker: int, same: Same, seed: int) -> Iterator[RatePair]:
     prompts, answers = (PROMPT,) * READ_PAIRS, (TOKENS,) * DECODED_PAIRS
     with (
         Edged(port, config(same, streams=1), streams=False) as edged,
         Listener(edged.client, NODE) as listener,
     ):
-        worker = edged.daemon.children()[0].pid
-        _read(listener, WARM_SEED)
+        listener.ask(*_reading(WARM_SEED))
         wait_settled()  # whoever came before may have given memory back
+        ours = Ours(listener, edged.daemon.children()[0].pid, edged.daemon.pid, broker)
         with HaltingBench(same, prompts, answers) as peer:
             for number in range(READ_PAIRS):
-                yield _pair(listener, worker, peer, _read, seed + number)
+                yield _pair(ours, peer, _reading(seed + number))
             for number in range(READ_PAIRS, READ_PAIRS + DECODED_PAIRS):
-                yield _pair(listener, worker, peer, _decode, seed + number)
+                yield _pair(ours, peer, _decoding(seed + number))
 
 
-def _pair(
-    listener: Listener,
-    worker: int,
-    peer: HaltingBench,
-    ask: Callable[[Listener, int], Asked],
-    seed: int,
-) -> RatePair:
-    """Both sides once; who begins is changed, for a load may rise or fall.
+class Ours:
+    """Edged's side: child, daemon, broker and client stand still together.
 
-    llama-bench loads before its first test, so that it begins.
+    Args:
+        listener: The client.
+        worker: Pid of the child.
+        others: Pids of daemon and broker.
     """
+
+    def __init__(self, listener: Listener, worker: int, *others: int) -> None:
+        self.listener = listener
+        self.worker = worker
+        self.turns = Turns(worker, *others, listener.pid)
+
+    def asked(self) -> Asked:
+        """The answer, in seconds that they ran."""
+        asked, ran = self.listener.asked(), self.turns.ran
+        sent, first, end = ran(asked.sent_s), ran(asked.first_s), ran(asked.end_s)
+        return msgspec.structs.replace(asked, sent_s=sent, first_s=first, end_s=end)
+
+
+def _pair(ours: Ours, peer: HaltingBench, question: tuple[str, int]) -> RatePair:
+    """Both sides, second by second."""
     wait_quiet()
+    peer.begin()
     others = Others()
-    row = None if seed % 2 else peer.row()
-    before = cpu_s(worker)
-    asked = ask(listener, seed)
-    cores = (cpu_s(worker) - before) / (asked.end_s - asked.sent_s)
-    row = row or peer.row()
+    before = cpu_s(ours.worker)
+    ours.turns.halt()
+    ours.listener.begin(*question)
+    alternate(Player(ours.turns, ours.listener.over), Player(peer.turns, peer.over))
+    ours.turns.go()
+    asked, row = ours.asked(), peer.row()
+    cores = (cpu_s(ours.worker) - before) / (asked.end_s - asked.sent_s)
     return RatePair(others=others.cores, asked=asked, cores=cores, row=row)
 
 
-def _read(listener: Listener, seed: int) -> Asked:
-    """An answer to a long prompt."""
-    return listener.ask(text(seed, PROMPT - turn_tokens()), 1)
+def _reading(seed: int) -> tuple[str, int]:
+    """A long prompt, and how much to answer."""
+    return text(seed, PROMPT - turn_tokens()), 1
 
 
-def _decode(listener: Listener, seed: int) -> Asked:
+def _decoding(seed: int) -> tuple[str, int]:
     """A long answer; the first token ends the reading, so that llama-bench decodes as many."""
-    return listener.ask(text(seed, SHORT_PROMPT), TOKENS + 1)
+    return text(seed, SHORT_PROMPT), TOKENS + 1

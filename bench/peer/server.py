@@ -30,9 +30,9 @@ ANSWER_TIMEOUT_S: Final = 600.0
 END_TIMEOUT_S: Final = 20.0
 POLL_S: Final = 0.05
 LOG_CHARACTERS: Final = 4000
-# As edged samples a request that asks for nothing but the temperature 0.
+# As edged is asked.
 ALIKE: Final = MappingProxyType(
-    {"temperature": 0, "repeat_penalty": 1.1, "cache_prompt": True, "stream": True}
+    {"temperature": 0, "repeat_penalty": 1, "cache_prompt": True, "stream": True}
 )
 
 

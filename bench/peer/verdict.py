@@ -68,13 +68,11 @@ def _kinds(pairs: Sequence[RatePair]) -> Iterable[tuple[str, str, list[RatePair]
 
 def _rates_of(pairs: Sequence[RatePair], name: str, of: str) -> tuple[Figure, ...]:
     ratios = [pair.ratio for pair in pairs]
-    own = median(pair.own_ratio for pair in pairs)
     bench = median(pair.row.tokens_per_second for pair in pairs)
     return (
         judged(f"{name} over MQTT / llama-bench{of}", median(ratios), RATE_GOAL),
         told(f"lowest {name} ratio of a pair{of}", min(ratios, default=None)),
         told(f"highest {name} ratio of a pair{of}", max(ratios, default=None)),
-        told(f"{name} by the reply's timings / llama-bench{of}", own),
         told(f"{name} over MQTT{of}", median(pair.tps for pair in pairs), "tok/s"),
         told(f"{name} of llama-bench{of}", bench, "tok/s"),
         told(f"cores of {name} over MQTT{of}", median(pair.cores for pair in pairs)),

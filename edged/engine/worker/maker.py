@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edged.engine.worker.argmax import Argmax
 from edged.engine.worker.decision import Decision
 from edged.engine.worker.obeying import Obeying
-from edged.engine.worker.sampling import Sampler
+from edged.engine.worker.sampling import sampler
 from edged.engine.worker.sequence import Sequence
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Maker:
         self._context = context
         self._channel = channel
         self._prompter = prompter
+        self._argmax = Argmax(model.n_vocab)
 
     def make(self, arrival: Arrival) -> Run:
         """The run of a request.
@@ -57,12 +59,13 @@ class Maker:
                 stops=stops,
             )
         bound = request.schema is not None
+        plain = None if bound else sampler(request, model.n_vocab, self._argmax)
         return Sequence(
             model,
             self._context,
             self._channel,
             request,
-            sampler=Obeying(request, model) if bound else Sampler(request, model.n_vocab),
+            sampler=plain or Obeying(request, model),
             prompt=prompt,
             received_at=arrival.at,
             stops=stops,

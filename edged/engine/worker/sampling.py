@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import secrets
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from edged.engine.worker.native import llama
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edged.engine.frames import Generate
+    from edged.engine.worker.argmax import Argmax
 
 # llama.cpp's own default for penalty_last_n.
 _PENALTY_WINDOW = 64
@@ -46,6 +49,49 @@ class Sampler:
     def close(self) -> None:
         """Free the chain and its samplers."""
         llama.llama_sampler_free(self.native)
+
+
+class Greedy(Sampler):
+    """The best token, for which the chain is asked only where a penalty may decide.
+
+    A penalty of 1 or more only lowers: whoever has the best score, and is not among the last
+    tokens, is whom the chain would choose.
+
+    Args:
+        request: With a temperature of 0 and a penalty of at least 1.
+        n_vocab: Tokens in the vocabulary.
+        argmax: Searches their scores.
+    """
+
+    def __init__(self, request: Generate, n_vocab: int, argmax: Argmax) -> None:
+        super().__init__(request, n_vocab)
+        self._argmax = argmax
+        penalised = 0 if request.repeat_penalty == NO_PENALTY else _PENALTY_WINDOW
+        self._last: deque[int] = deque(maxlen=penalised)
+
+    def choose(self, context: Any, row: int) -> int:
+        """The next token, by the logits of a row of the last step; the chain remembers it."""
+        logits = llama.llama_get_logits_ith(context, row)
+        token = self._argmax.at(ctypes.addressof(logits.contents))
+        if token in self._last:
+            token = super().choose(context, row)
+        else:
+            llama.llama_sampler_accept(self.native, token)
+        self._last.append(token)
+        return token
+
+
+def sampler(request: Generate, n_vocab: int, argmax: Argmax) -> Sampler:
+    """The quickest that chooses as the request wants it.
+
+    Args:
+        request: Its numbers are already in range.
+        n_vocab: Tokens in the vocabulary.
+        argmax: Searches their scores.
+    """
+    if request.temperature == 0.0 and request.repeat_penalty >= NO_PENALTY:
+        return Greedy(request, n_vocab, argmax)
+    return Sampler(request, n_vocab)
 
 
 def _chain(request: Generate, n_vocab: int) -> list[Any]:

@@ -11,12 +11,13 @@ import pytest
 from bench.peer import halting
 from bench.peer.halting import HaltingBench
 from bench.peer.programs import Same
-from bench.peer.reports import bench_rows
+from bench.peer.reports import BenchRow, bench_rows
 
 RECORDED = Path(__file__).with_name("recorded") / "llama-bench.json"
 SAME = Same(model=Path("/m.gguf"), threads=3, batch=256)
 PAUSE_S = 0.1  # of the stand-in
 LONGER_S = 0.5
+SAYS = "echo 'llama-bench: benchmark 1/3: prompt run 1/1'"
 
 pytestmark = pytest.mark.process
 
@@ -28,6 +29,19 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None
     monkeypatch.setattr(halting, "folder", lambda: folder)
 
 
+def told(peer: HaltingBench) -> BenchRow:
+    """One test, which is let go on at once."""
+    peer.begin()
+    peer.turns.go()
+    assert peer.over(60.0)
+    peer.turns.halt()
+    return timeless(peer.row())
+
+
+def timeless(row: BenchRow) -> BenchRow:
+    return msgspec.structs.replace(row, samples_ns=())
+
+
 def test_each_row_is_one_test_and_between_them_it_stands_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -35,19 +49,38 @@ def test_each_row_is_one_test_and_between_them_it_stands_still(
     for number, row in enumerate(rows):
         (tmp_path / str(number)).write_bytes(msgspec.json.encode(row) + b"\n")
     script = (
-        f'cd {tmp_path}; echo "$@" > told; cat 0; sleep {PAUSE_S}; touch begun; cat 1; sleep 60'
+        f'cd {tmp_path}; echo "$@" > told; {SAYS} >&2; cat 0;'
+        f" sleep {PAUSE_S}; touch begun; {SAYS} >&2; cat 1; sleep 60"
     )
     stand_in(tmp_path, monkeypatch, script)
     with HaltingBench(SAME, (512,), (128, 128)) as peer:
-        assert peer.row() == rows[0]
+        assert told(peer) == timeless(rows[0])
         time.sleep(LONGER_S)
         assert not (tmp_path / "begun").exists(), "it went on while another one was measured"
-        assert peer.row() == rows[1]
+        assert told(peer) == timeless(rows[1])
         assert (tmp_path / "begun").exists()
     assert (tmp_path / "told").read_text().strip() == (
         "-m /m.gguf -t 3 -b 256 -ub 256 -fa auto -ctk f16 -ctv f16"
-        " -p 512 -n 128,128 -r 1 --delay 2 -o jsonl"
+        " -p 512 -n 128,128 -r 1 --delay 2 --progress -o jsonl"
     )
+
+
+def test_the_time_that_it_stood_still_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = msgspec.structs.replace(bench_rows(RECORDED.read_bytes())[0], samples_ns=(10**10,))
+    (tmp_path / "row").write_bytes(msgspec.json.encode(row) + b"\n")
+    script = f"cd {tmp_path}; {SAYS} >&2; sleep {PAUSE_S}; cat row; sleep 60"
+    stand_in(tmp_path, monkeypatch, script)
+    with HaltingBench(SAME, (512,), ()) as peer:
+        peer.begin()
+        time.sleep(LONGER_S)
+        assert not peer.over(0.0)
+        peer.turns.go()
+        assert peer.over(60.0)
+        peer.turns.halt()
+        [sample] = peer.row().samples_ns
+    assert LONGER_S <= (10**10 - sample) / 1e9 < 60.0
 
 
 def test_what_is_not_to_be_tested_is_said_so(
@@ -55,7 +88,7 @@ def test_what_is_not_to_be_tested_is_said_so(
 ) -> None:
     stand_in(tmp_path, monkeypatch, f'echo "$@" > {tmp_path}/told')
     with HaltingBench(SAME, (), (128,)) as peer, pytest.raises(ChildProcessError):
-        peer.row()
+        peer.begin()
     assert "-p 0 -n 128 " in (tmp_path / "told").read_text()
 
 
@@ -65,4 +98,4 @@ def test_one_that_ends_early_says_why(tmp_path: Path, monkeypatch: pytest.Monkey
         HaltingBench(SAME, (512,), ()) as peer,
         pytest.raises(ChildProcessError, match="exit code 7\nno such model"),
     ):
-        peer.row()
+        peer.begin()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import random
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edged.engine.worker.argmax import Argmax
 from edged.engine.worker.native import llama
-from edged.engine.worker.sampling import _PENALTY_WINDOW, Sampler
+from edged.engine.worker.sampling import _PENALTY_WINDOW, Greedy, Sampler, sampler
 from tests.engine.harness import prompt
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def plain(**fields: Any) -> Any:
     chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
     penalty = request.repeat_penalty
     first = llama.llama_sampler_init_penalties(N_VOCAB, _PENALTY_WINDOW, penalty, 0.0, 0.0)
-    for sampler in (
+    for each in (
         first,
         *(
             [llama.llama_sampler_init_greedy()]
@@ -39,7 +41,7 @@ def plain(**fields: Any) -> Any:
             ]
         ),
     ):
-        llama.llama_sampler_chain_add(chain, sampler)
+        llama.llama_sampler_chain_add(chain, each)
     return chain
 
 
@@ -108,3 +110,41 @@ def test_penalties_look_at_few_candidates_where_that_is_the_same(
     name = llama.llama_sampler_name(llama.llama_sampler_chain_get(sampler.native, 0))
     assert first in name.decode()
     sampler.close()
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.1, 3.0])
+def test_the_search_for_the_best_chooses_what_the_plain_chain_does(
+    penalty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields: dict[str, Any] = {"temperature": 0.0, "repeat_penalty": penalty}
+    row = (ctypes.c_float * N_VOCAB)()
+    asked = []
+
+    def sample(chain: Any, _context: object, _row: int) -> int:
+        asked.append(chain)
+        return choose(chain, list(row))
+
+    first = ctypes.cast(row, ctypes.POINTER(ctypes.c_float))
+    monkeypatch.setattr(llama, "llama_get_logits_ith", lambda _context, _row: first)
+    monkeypatch.setattr(llama, "llama_sampler_sample", sample)
+    ours, theirs = sampler(prompt(**fields), N_VOCAB, Argmax(N_VOCAB)), plain(**fields)
+    assert isinstance(ours, Greedy)
+    chosen = []
+    for values, _ in zip(logits(), range(STEPS), strict=False):
+        memoryview(row).cast("B").cast("f")[:] = memoryview(array("f", values))
+        chosen.append(ours.choose(None, 0))
+        assert chosen[-1] == choose(theirs, values)
+    assert len(set(chosen)) > 3
+    assert bool(asked) == (penalty > 1.0), "the chain was asked where no penalty was, or never"
+    assert len(asked) < STEPS
+    ours.close()
+    llama.llama_sampler_free(theirs)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"temperature": 0.0, "repeat_penalty": 0.9}, {"temperature": 0.7}]
+)
+def test_where_more_than_the_best_counts_the_chain_is_always_asked(fields: dict[str, Any]) -> None:
+    ours = sampler(prompt(**fields), N_VOCAB, Argmax(N_VOCAB))
+    assert type(ours) is Sampler
+    ours.close()
