@@ -263,6 +263,10 @@ class Desk:
             self._reading = []
         if not decoders:
             self.read = self._context.batch.size if read else 0
+        self._channel.hold()  # what all streams say about the steps before
+        for run in decoders:
+            run.leave()
+        self._channel.release()
         self._channel.hold()  # what all streams say about this step
         self._enter(decoders, now, alone=not read)
         self._tell_read([run for run in begun if run in read], first=not decoding)

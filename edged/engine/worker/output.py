@@ -35,7 +35,8 @@ class Output:
         self._tail: Tail | None = None
         self._text: list[str] = []
         self._tokens = 0
-        self._flushed_at = 0.0
+        self._flushed_at = self._added_at = 0.0
+        self._due_at: float | None = None
 
     def add(self, piece: bytes, now: float) -> bool:
         """Take one token's bytes; True once a stop string is complete."""
@@ -48,10 +49,20 @@ class Output:
         if now - self._flushed_at >= FLUSH_S:
             # Those that are held back are counted all the same.
             if self._text or self._tail is not None:
-                self._flush(now)
+                self._let_go(now)
             elif now - self._channel.sent_at >= BEAT_S:
                 self._channel.send(Beat())
+        self._added_at = now
         return self._stream.stopped
+
+    def leave(self) -> None:
+        """Send what is due, if anything is; to be called when the next token can be chosen.
+
+        Whoever reads it then does so while that is done by one thread and the others rest, and not
+        while all of them compute.
+        """
+        if self._due_at is not None:
+            self._flush(self._due_at)
 
     def flush(self) -> None:
         """Send the text there is."""
@@ -80,8 +91,16 @@ class Output:
         if self._tokens or self._text:
             self._flush(time.monotonic())
 
+    def _let_go(self, now: float) -> None:
+        """Fast tokens wait until the next one can be chosen, which is sooner than FLUSH_S."""
+        if self._due_at is not None or now - self._added_at >= FLUSH_S:
+            self._flush(now)
+        else:
+            self._due_at = now
+
     def _flush(self, now: float) -> None:
         self._channel.send(Delta(key=self._key, text="".join(self._text), tokens=self._tokens))
         self._text.clear()
         self._tokens = 0
+        self._due_at = None
         self._flushed_at = now

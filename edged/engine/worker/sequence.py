@@ -101,6 +101,10 @@ class Sequence(Run):
         if self._cuttable:
             self._output.hold()
 
+    def leave(self) -> None:
+        """Send text that is due, before the next token is chosen."""
+        self._output.leave()
+
     def flush(self) -> None:
         """Send what text there is: the next token will take a while."""
         self._output.flush()

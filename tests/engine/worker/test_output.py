@@ -51,9 +51,37 @@ def test_fast_tokens_leave_together(ends: tuple[Channel, socket.socket]) -> None
     channel, sock = ends
     out = Output(channel, "k", ())
     for number in range(10):
+        out.leave()
         out.add(b"x", 100.0 + number * FLUSH_S * 0.3)
     out.close()
     assert sent(sock) == [delta("x", 1), delta("xxxx", 4), delta("xxxx", 4), delta("x", 1)]
+
+
+def test_what_is_due_leaves_before_the_next_token(ends: tuple[Channel, socket.socket]) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    out.add(b"a", 100.0)
+    assert sent(sock) == [delta("a", 1)]
+    out.leave()
+    out.add(b"b", 100.0 + FLUSH_S * 0.5)
+    out.leave()
+    assert sent(sock) == [], "it is not due"
+    out.add(b"c", 100.0 + FLUSH_S * 1.2)
+    assert sent(sock) == [], "it has time until the next token"
+    out.leave()
+    assert sent(sock) == [delta("bc", 2)]
+    out.leave()
+    assert sent(sock) == []
+
+
+def test_what_was_due_leaves_with_the_next_token_at_the_latest(
+    ends: tuple[Channel, socket.socket],
+) -> None:
+    channel, sock = ends
+    out = Output(channel, "k", ())
+    for number in range(4):
+        out.add(b"x", 100.0 + number * FLUSH_S * 0.6)
+    assert sent(sock) == [delta("x", 1), delta("xxx", 3)]
 
 
 def test_flush_sends_what_there_is(ends: tuple[Channel, socket.socket]) -> None:
