@@ -59,13 +59,14 @@ class Maker:
                 stops=stops,
             )
         bound = request.schema is not None
-        plain = None if bound else sampler(request, model.n_vocab, self._argmax)
         return Sequence(
             model,
             self._context,
             self._channel,
             request,
-            sampler=plain or Obeying(request, model),
+            sampler=Obeying(request, model)
+            if bound
+            else sampler(request, model.n_vocab, self._argmax),
             prompt=prompt,
             received_at=arrival.at,
             stops=stops,
