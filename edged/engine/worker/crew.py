@@ -57,12 +57,13 @@ class Crew:
         if self._state.configured == 1:
             return
         self._note()
-        share = self._schedstat.share()
+        now = time.monotonic()
+        share = self._schedstat.share(now)
         if share is None:
             return
         before = self._state.threads
         window = neighbours.Window(delay_share=share, speeds=self._speeds)
-        self._state = neighbours.step(self._state, window, time.monotonic())
+        self._state = neighbours.step(self._state, window, now)
         if self._state.threads != before:
             self._apply()
             self._schedstat.restart()

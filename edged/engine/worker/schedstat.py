@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,7 @@ class Schedstat:
         self._main = main or str(os.getpid())
         self._files: dict[str, int] = {}
         self._before: dict[str, tuple[int, int]] = {}
+        self._look_at = -inf
         self.restart()
 
     @property
@@ -40,14 +42,22 @@ class Schedstat:
         """Whether this kernel counts at all."""
         return self._before.get(self._main, (0, 0)) != (0, 0)
 
-    def share(self) -> float | None:
+    def share(self, now: float) -> float | None:
         """The largest share of its wanted time that a thread waited, once a window is full.
+
+        Args:
+            now: Monotonic seconds.
 
         Returns:
             None while the window is not full; a share begins the next one.
         """
+        if now < self._look_at:
+            return None
         ran, waited = self._since(self._main, self._read(self._main))
-        if ran + waited < WINDOW_S * _NS:
+        missing_s = WINDOW_S - (ran + waited) / _NS
+        if missing_s > 0.0:
+            # A thread wants no more time than passes: until then a file need not be read.
+            self._look_at = now + missing_s
             return None
         after = self._all()
         least = _LEAST_SHARE * (ran + waited)
@@ -59,6 +69,7 @@ class Schedstat:
     def restart(self) -> None:
         """Begin a window: the number of threads has changed."""
         self._before = self._all()
+        self._look_at = -inf
 
     def close(self) -> None:
         """Close all files."""

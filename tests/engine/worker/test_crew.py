@@ -26,7 +26,8 @@ class FakeSchedstat:
         self.shares = list(shares)
         self.restarts = 0
 
-    def share(self) -> float | None:
+    def share(self, now: float) -> float | None:
+        assert now > 0.0
         return self.shares.pop(0)
 
     def restart(self) -> None:
