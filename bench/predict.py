@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 from statistics import mean, median
@@ -33,17 +34,19 @@ if TYPE_CHECKING:
     from edged.models.figures import Prediction
 
 # Mixes whose files calibration never sees: it knows one type at a time.
-FILES: Final = (
+File = tuple[str, str]  # shape and mix
+FILES: Final[tuple[File, ...]] = (
     ("narrow-a3b", "2.70"),
     ("narrow-a3b", "3.25"),
     ("narrow-a3b", "3.48"),
     ("dense-1.7b", "2.70"),
     ("dense-1.7b", "3.25"),
 )
-TRUE_FILES: Final = (("30b-a3b", "2.70"), ("30b-a3b", "3.25"))
+TRUE_FILES: Final[tuple[File, ...]] = (("30b-a3b", "2.70"), ("30b-a3b", "3.25"))
 DECODED: Final = 48
 # The quickest counts, as it does of what calibrates: a virtual machine loses a quarter of its speed
-# for seconds.
+# for seconds. Files that have room beside each other are timed in turns, so that these seconds are
+# no difference between them.
 REPEAT: Final = 4
 READ: Final = 512
 KEY: Final = "measure/predict"
@@ -99,24 +102,27 @@ def measure(options: Options) -> Result:
     paths = {(shape, mix): synthetic.cached(shape, mix) for shape, mix in files}
     facts = probe(Roots())
     calibrations = []
-    rounds: dict[tuple[str, str], list[Round]] = {key: [] for key in files}
+    rounds: dict[File, list[Round]] = {key: [] for key in files}
     for number in range(ROUNDS):
         wait_settled()  # whoever came before may have given back as much as all memory
         calibrations.append(_calibrated(facts))
         now = files if number < TRUE_ROUNDS else FILES
-        for key, predicted in _predicted(now, paths, facts, calibrations[-1]).items():
-            tg, pp = _speeds(paths[key], predicted, reads=number == 0)
-            rounds[key].append(Round(predicted=predicted, tg=tg, pp=pp))
+        predicted = _predicted(now, paths, facts, calibrations[-1])
+        alone = ((key,) for key in now if key in TRUE_FILES)
+        for group in (FILES, *alone):
+            loads = {key: _load(paths[key], predicted[key]) for key in group}
+            for key, (tg, pp) in _speeds(loads, reads=number == 0).items():
+                rounds[key].append(Round(predicted=predicted[key], tg=tg, pp=pp))
     seen = [Seen(name=" ".join(key), family=key[0], rounds=tuple(rounds[key])) for key in files]
     return judge(seen, calibrations)
 
 
 def _predicted(
-    files: Sequence[tuple[str, str]],
-    paths: Mapping[tuple[str, str], Path],
+    files: Sequence[File],
+    paths: Mapping[File, Path],
     facts: DeviceFacts,
     calibration: Calibration,
-) -> dict[tuple[str, str], Prediction]:
+) -> dict[File, Prediction]:
     """Of all files before the first one is measured."""
     setup = Setup(features=facts.cpu_features, threads=threads_for(facts.cores)[-1])
     return {key: predict(check_file(paths[key]), calibration, setup) for key in files}
@@ -188,9 +194,9 @@ def _calibrated(facts: DeviceFacts) -> Calibration:
         )
 
 
-def _speeds(path: Path, predicted: Prediction, *, reads: bool) -> tuple[float, float | None]:
-    """Tok/s of decode and prefill, with the threads that were predicted to be best."""
-    load = Load(
+def _load(path: Path, predicted: Prediction) -> Load:
+    """With the threads that were predicted to be best."""
+    return Load(
         path=str(path),
         threads=predicted.threads,
         threads_batch=predicted.threads_batch,
@@ -200,14 +206,23 @@ def _speeds(path: Path, predicted: Prediction, *, reads: bool) -> tuple[float, f
         prefix_tokens=0,
         repack=predicted.repack,
     )
-    with Direct(load) as worker:
+
+
+def _speeds(loads: Mapping[File, Load], *, reads: bool) -> dict[File, tuple[float, float | None]]:
+    """Tok/s of decode and prefill, all of them loaded and one at a time timed."""
+    with ExitStack() as stack:
+        workers = {key: stack.enter_context(Direct(load)) for key, load in loads.items()}
         wait_settled()  # who was measured before had as much as all memory
-        decoded = worker.errand(Measure(key=KEY, tg=DECODED, repeat=REPEAT), Measured)
-        tg = DECODED / min(decoded.tg_ms) * 1e3
-        if not reads:
-            return tg, None
-        read = worker.errand(Measure(key=KEY, pp=READ), Measured)
-    return tg, READ / min(read.pp_ms) * 1e3
+        decoded: dict[File, list[float]] = {key: [] for key in loads}
+        for _ in range(REPEAT):
+            for key, worker in workers.items():
+                decoded[key] += worker.errand(Measure(key=KEY, tg=DECODED), Measured).tg_ms
+        read = {key: _read(worker) if reads else None for key, worker in workers.items()}
+    return {key: (DECODED / min(decoded[key]) * 1e3, read[key]) for key in loads}
+
+
+def _read(worker: Direct) -> float:
+    return READ / min(worker.errand(Measure(key=KEY, pp=READ), Measured).pp_ms) * 1e3
 
 
 if __name__ == "__main__":

@@ -106,8 +106,6 @@ class Child:
         self._main = main
         self._side = side
         self._unsent = bytearray()
-        self._readable = asyncio.Event()
-        self._loop.add_reader(main, self._readable.set)
         self._lines = StderrLines()
         self._stderr: asyncio.Task[None] | None = None
 
@@ -174,20 +172,36 @@ class Child:
             return False
         return True
 
-    async def read(self) -> bytes:
-        """The next bytes from it; empty when it closed its socket.
+    async def listen(self, take: Callable[[bytes], bool]) -> None:
+        """Give `take` the bytes that come, until it wants no more or the child closes its socket.
 
         What it wrote before it died is read to the last byte. A stream of asyncio drops that where
-        something was on the way to the child, and with it the end of a run.
+        something was on the way to the child, and with it the end of a run. And no task stands
+        between the socket and `take`: a piece of an answer waits for none to be woken.
         """
-        while True:
-            try:
-                return self._main.recv(READ_BYTES)
-            except BlockingIOError:
-                self._readable.clear()
-                await self._readable.wait()
-            except ConnectionError:
-                return b""
+        over: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_reader(self._main, self._readable, take, over)
+        try:
+            await over
+        finally:
+            # A closed socket is readable for ever.
+            self._loop.remove_reader(self._main)
+
+    def _readable(self, take: Callable[[bytes], bool], over: asyncio.Future[None]) -> None:
+        if over.done():
+            return
+        try:
+            data = self._main.recv(READ_BYTES)
+            wanted = bool(data) and take(data)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            wanted = False
+        except Exception as error:  # noqa: BLE001 - raised where `listen` is awaited
+            over.set_exception(error)
+            return
+        if not wanted:
+            over.set_result(None)
 
     def kill(self) -> None:
         """SIGKILL, which also ends a stopped process."""
@@ -200,8 +214,6 @@ class Child:
         Returns:
             The name of the signal that ended it, or its exit status.
         """
-        # A closed socket is readable for ever.
-        self._loop.remove_reader(self._main)
         try:
             status = await asyncio.wait_for(self._process.wait(), grace_s)
         except TimeoutError:
@@ -214,7 +226,6 @@ class Child:
     def close(self) -> None:
         """Give up the descriptors, and the process if it still runs."""
         self.kill()
-        self._loop.remove_reader(self._main)
         self._loop.remove_writer(self._main)
         self._main.close()
         self._side.close()

@@ -192,14 +192,17 @@ class Life:
     async def _listen(self, child: Child) -> int:
         """Take frames until the child is done for; returns the bytes of a torn last frame."""
         decoder = from_child()
-        while self._verdict is None and (data := await child.read()):
+
+        def take(data: bytes) -> bool:
             try:
                 for frame in decoder.feed(data):
                     self._receive(frame)
             except FrameError as error:
                 self._condemn("bad_frame", str(error))
-            # A flood keeps the buffer full, and a read from a full buffer never yields.
-            await asyncio.sleep(0)
+            return self._verdict is None
+
+        if self._verdict is None:
+            await child.listen(take)
         return decoder.pending
 
     def _receive(self, frame: FromChild) -> None:

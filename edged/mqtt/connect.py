@@ -135,14 +135,16 @@ def make_properties(kind: int, **values: object) -> Properties:
     return properties
 
 
-def publish_properties(outgoing: Outgoing) -> Properties:
-    """The properties of a PUBLISH."""
-    return make_properties(
-        PacketTypes.PUBLISH,
-        CorrelationData=outgoing.correlation,
-        ContentType=outgoing.content_type,
-        MessageExpiryInterval=outgoing.expiry_s,
-    )
+def publish_properties(outgoing: Outgoing) -> Properties | None:
+    """The properties of a PUBLISH; None if it has none, for paho makes tables for each one."""
+    values = {
+        "CorrelationData": outgoing.correlation,
+        "ContentType": outgoing.content_type,
+        "MessageExpiryInterval": outgoing.expiry_s,
+    }
+    if all(value is None for value in values.values()):
+        return None
+    return make_properties(PacketTypes.PUBLISH, **values)
 
 
 def incoming(message: MQTTMessage, connection: int) -> Incoming:

@@ -20,6 +20,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -31,10 +33,17 @@ CLOSED = -1
 
 
 class GatheringClient(Client):
-    """Keeps what paho writes until `flush`; `drop` ends it for good."""
+    """Keeps what paho writes until `flush`; `drop` ends it for good.
+
+    Attributes:
+        on_confirm: Told, in the network thread, of each packet that the broker has or refuses.
+            paho's own `on_publish` is told of those with QoS 0 as well, in objects that cost more
+            than all else about a piece of an answer.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.on_confirm: Callable[[int, ReasonCode], None] | None = None
         self._gathered = bytearray()
         self._leaving = False
         # Held while packets are taken over or written, never while waiting.
@@ -106,6 +115,13 @@ class GatheringClient(Client):
             if len(self._gathered) >= MAX_GATHERED_BYTES:
                 return MQTTErrorCode.MQTT_ERR_SUCCESS
             return super().loop_write()
+
+    def _do_on_publish(
+        self, mid: int, reason_code: ReasonCode, properties: Properties
+    ) -> MQTTErrorCode:
+        if self.on_confirm is not None:
+            self.on_confirm(mid, reason_code)
+        return super()._do_on_publish(mid, reason_code, properties)
 
     def _sock_send(self, buf: bytes | bytearray) -> int:
         self._gathered += buf

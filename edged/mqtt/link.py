@@ -287,7 +287,7 @@ class Link:
 
     def _on_puback(self, mid: int, refused: str | None) -> None:
         outgoing = self._desk.outbox.confirmed(mid)
-        if outgoing is not None:  # of what has QoS 0 paho tells that it is written
+        if outgoing is not None:  # or the broker confirms what it has confirmed before
             # What was published behind the subscriptions is confirmed behind what they brought.
             self._settle()
             self._desk.settle(outgoing, refused)

@@ -106,7 +106,7 @@ class Wire:
             client.on_connect = self._on_connect
             client.on_disconnect = self._on_disconnect
             client.on_subscribe = self._on_subscribe
-            client.on_publish = self._on_publish
+            client.on_confirm = self._on_confirm
             client.on_message = self._on_message
             client.on_socket_open = _no_delay
             # With this set paho never writes by itself.
@@ -156,7 +156,7 @@ class Wire:
             client = self._client
             client.drop()
             client.on_connect = client.on_disconnect = client.on_subscribe = None
-            client.on_publish = client.on_message = None
+            client.on_confirm = client.on_message = None
 
     def subscribe(self, filters: Mapping[str, int]) -> int:
         """Subscribe to filters with their QoS; the packet id under which the `SubAck` will come."""
@@ -260,9 +260,7 @@ class Wire:
         refusals = tuple(str(r) if r.value >= FAILURE_FROM else None for r in reasons)
         self._notes.append(SubAck(mid, refusals))
 
-    def _on_publish(
-        self, _client: Client, _data: object, mid: int, reason: ReasonCode, *_: object
-    ) -> None:
+    def _on_confirm(self, mid: int, reason: ReasonCode) -> None:
         self._notes.append(PubAck(mid, str(reason) if reason.value >= FAILURE_FROM else None))
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:

@@ -45,11 +45,11 @@ def test_keepalive_leaves_room_for_the_answer(configured: int, announced: int) -
 
 
 def test_properties_appear_only_where_given() -> None:
-    bare = publish_properties(Outgoing(topic="a", payload=b""))
-    assert bare.isEmpty()  # type: ignore[no-untyped-call]
+    assert publish_properties(Outgoing(topic="a", payload=b"")) is None
     full = publish_properties(
         Outgoing(topic="a", payload=b"", correlation=b"", content_type="t", expiry_s=0)
     )
+    assert full is not None
     assert full.json() == {  # type: ignore[no-untyped-call]
         "CorrelationData": "",
         "ContentType": "t",
