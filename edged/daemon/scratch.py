@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import count
 from typing import TYPE_CHECKING, Self
 
 from edged.errors import StorageError
@@ -21,20 +22,22 @@ ENDING = ".gguf"
 KEPT_BYTES = 512 << 20
 SOLID_SHARE = 0.25  # some file systems know no holes: what takes more of its size is not kept
 BLOCK = 512  # bytes that stat counts in, on any file system
+IN_USE = 2  # the one that is being loaded, and the next one, which is made meanwhile
 
 
 class Scratch:
     """`with Scratch(folder) as scratch:` makes models one by one, and leaves none.
 
     Args:
-        folder: Where they are written. It needs 450 MB for each that is in use (what is larger is
-            holes), 64 MB where caches are as small as a Pi's.
+        folder: Where they are written. It needs 450 MB for each that is in use or loaded (what is
+            larger is holes), 64 MB where caches are as small as a Pi's.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self._kept: dict[Shape, Path] = {}
-        self._last = self._folder / f"{NAME}-0{ENDING}"  # or the next one
+        self._used: dict[Shape, Path] = {}  # the last one at the end
+        self._numbers = count()
 
     def __enter__(self) -> Self:
         """Removes what a killed predecessor left.
@@ -52,24 +55,29 @@ class Scratch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for path in (self._last, *self._kept.values()):
+        for path in (*self._kept.values(), *self._used.values()):
             path.unlink(missing_ok=True)
 
     def made(self, shape: Shape) -> Path:
-        """The file of a model; that of the one before is gone, unless it is mostly holes.
+        """The file of a model; those before the last one are gone, unless they are mostly holes.
 
         Raises:
             StorageError: The disk does not take it.
         """
         if shape in self._kept:
             return self._kept[shape]
-        self._last.unlink(missing_ok=True)
-        self._last = path = self._folder / f"{NAME}-{len(self._kept)}{ENDING}"
+        if shape in self._used:
+            self._used[shape] = path = self._used.pop(shape)
+            return path
+        while len(self._used) >= IN_USE:
+            self._used.pop(next(iter(self._used))).unlink(missing_ok=True)
+        path = self._folder / f"{NAME}-{next(self._numbers)}{ENDING}"
         source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
         write_scratch(path, file(shape, source))
         if shape.hollow and size(shape) <= KEPT_BYTES and not _is_solid(path):
             self._kept[shape] = path
-            self._last = self._folder / f"{NAME}-{len(self._kept)}{ENDING}"
+        else:
+            self._used[shape] = path
         return path
 
 

@@ -65,8 +65,13 @@ class Trying:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def time(self, trial: Trial, path: Path) -> list[Timing]:
+    async def time(self, trial: Trial, path: Path, meanwhile: Callable[[], object]) -> list[Timing]:
         """Load a model and time it, and before it those again whose place it takes.
+
+        Args:
+            trial: Of the model.
+            path: Its file.
+            meanwhile: Done in a thread while the model is loaded, and nothing is timed.
 
         Raises:
             EngineError: A child died, or could not measure.
@@ -77,7 +82,11 @@ class Trying:
         load = keeping(_load(path, self._counts[-1], repack=trial.repack), trial.kv_type)
         async with asyncio.timeout(TRIAL_S):
             child = TimedChild(load, self._clock, self._settings)
-            await stack.enter_async_context(child)
+            aside = asyncio.ensure_future(asyncio.to_thread(meanwhile))
+            try:
+                await stack.enter_async_context(child)
+            finally:
+                await aside  # no thread can be stopped
             found += [
                 await _timing(child, trial, threads, depth, most=threads == self._counts[-1])
                 for threads in self._counts

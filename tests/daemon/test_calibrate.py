@@ -10,6 +10,7 @@ from edged.clock import SystemClock
 from edged.daemon.calibrate import (
     DEFAULT_CACHE,
     calibrate,
+    in_order,
     last_level_cache,
     plan_for,
     threads_for,
@@ -103,6 +104,13 @@ def test_nothing_is_timed_again_where_there_is_no_time_left(tmp_path: Path) -> N
         )
     )
     assert told == [trial.name for trial in planned]
+
+
+@pytest.mark.parametrize(("spent", "shorter"), [(0.0, 0), (0.5, 1), (0.99, 2)])
+def test_who_is_behind_reads_half_of_a_prompt(spent: float, shorter: int) -> None:
+    planned = [msgspec.structs.replace(small()[0], read=32)] * 3
+    reads = [trial.read for trial in in_order(planned, [], lambda: spent, lambda *_: None)]
+    assert reads == [16] * shorter + [32] * (3 - shorter) + [0] * 3
 
 
 def test_a_child_that_dies_ends_it_and_leaves_no_file(tmp_path: Path) -> None:

@@ -19,14 +19,28 @@ SOLID = Shape(layers=1, kind="q8_0", ff=64, width=64, heads=1, kv_heads=1, head=
 HOLLOW = msgspec.structs.replace(SOLID, hollow=True, ff=65_536, layers=2)
 
 
-def test_it_is_the_model_and_the_next_one_takes_its_place(tmp_path: Path) -> None:
+def layers(number: int) -> Shape:
+    return msgspec.structs.replace(SOLID, layers=number)
+
+
+def test_it_is_the_model_and_the_next_but_one_takes_its_place(tmp_path: Path) -> None:
     with Scratch(tmp_path) as scratch:
         first = scratch.made(SOLID)
         assert first.stat().st_size == sum(map(len, file(SOLID, bytes)))
-        other = scratch.made(msgspec.structs.replace(SOLID, layers=2))
-        assert list(tmp_path.iterdir()) == [other]
+        second, third = scratch.made(layers(2)), scratch.made(layers(3))
+        assert set(tmp_path.iterdir()) == {second, third}
         assert scratch.made(SOLID).read_bytes()[:4] == b"GGUF"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_last_one_asked_for_stays(tmp_path: Path) -> None:
+    """It is being loaded while the next one is made."""
+    with Scratch(tmp_path) as scratch:
+        first = scratch.made(SOLID)
+        scratch.made(layers(2))
+        assert scratch.made(SOLID) == first
+        third = scratch.made(layers(3))
+        assert set(tmp_path.iterdir()) == {first, third}
 
 
 def test_what_is_mostly_holes_is_made_once(tmp_path: Path) -> None:
@@ -45,19 +59,20 @@ def test_the_largest_are_not_kept(tmp_path: Path) -> None:
     large = msgspec.structs.replace(HOLLOW, layers=4 + KEPT_BYTES // size(HOLLOW) * 2)
     assert size(large) > KEPT_BYTES
     with Scratch(tmp_path) as scratch:
-        scratch.made(large)
-        scratch.made(SOLID)
-        assert len(list(tmp_path.iterdir())) == 1
+        first = scratch.made(large)
+        others = {scratch.made(SOLID), scratch.made(layers(2))}
+        assert first not in others
+        assert set(tmp_path.iterdir()) == others
 
 
 def test_what_a_file_system_fills_is_not_kept(tmp_path: Path) -> None:
     with Scratch(tmp_path) as scratch:
         solid = msgspec.structs.replace(SOLID, hollow=True)  # its tables are most of it
-        scratch.made(solid)
+        first = scratch.made(solid)
         kept = scratch.made(HOLLOW)
-        assert list(tmp_path.iterdir()) == [kept]
-        scratch.made(solid)
-        assert len(list(tmp_path.iterdir())) == 2
+        assert set(tmp_path.iterdir()) == {first, kept}
+        others = {scratch.made(SOLID), scratch.made(layers(2))}
+        assert set(tmp_path.iterdir()) == {kept, *others}
 
 
 def test_what_a_killed_one_left_is_removed_and_a_mistake_leaves_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,12 +14,13 @@ from edged.clock import SystemClock
 from edged.daemon.scratch import Scratch
 from edged.daemon.trying import WAITING, Trying
 from edged.engine.supervisor import Settings
-from edged.errors import EngineError
+from edged.errors import EngineError, StorageError
 from edged.models.made import size
 from edged.models.trials import FEWEST_DECODED, MOST_DECODED, Timing, Trial
 from tests.daemon.test_calibrate import small
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.process
@@ -32,20 +34,23 @@ def named(*names: str) -> list[Trial]:
     return [msgspec.structs.replace(PLAIN, name=name) for name in names]
 
 
-def heard(
+def heard(  # noqa: PLR0913 - what differs between tests
     folder: Path,
     trials: list[Trial],
     room: int,
     *,
     late: bool = False,
     settings: Settings | None = None,
+    aside: Callable[[], object] = list,
 ) -> list[list[Timing]]:
     """What each trial gave when it was loaded, and the rest."""
 
     async def tried() -> list[list[Timing]]:
         async with Trying(COUNTS, room, SystemClock(), lambda: late, settings) as trying:
             with Scratch(folder) as scratch:
-                found = [await trying.time(trial, scratch.made(trial.shape)) for trial in trials]
+                found = [
+                    await trying.time(trial, scratch.made(trial.shape), aside) for trial in trials
+                ]
             assert len(children()) <= WAITING
             return [*found, await trying.rest()]
 
@@ -101,6 +106,36 @@ def test_fewer_threads_decode_fewer_tokens() -> None:
     assert (PLAIN.decoded, PLAIN.decoded_by_fewer) == (MOST_DECODED, MOST_DECODED // 2)
     shape = msgspec.structs.replace(PLAIN.shape, layers=1, width=8192, ff=65_536)
     assert msgspec.structs.replace(PLAIN, shape=shape).decoded_by_fewer == FEWEST_DECODED
+
+
+def test_something_else_is_done_while_a_model_is_loaded(tmp_path: Path) -> None:
+    done: list[list[str]] = []
+    heard(tmp_path, named("a", "b"), 0, aside=lambda: done.append(children()))
+    assert len(done) == 2
+    assert all(len(running) <= 1 for running in done), "nobody else is loaded by then"
+
+
+def test_a_mistake_in_what_is_done_meanwhile_is_told(tmp_path: Path) -> None:
+    def fail() -> None:
+        message = "the disk is full"
+        raise StorageError(message)
+
+    with pytest.raises(StorageError, match="full"):
+        heard(tmp_path, named("a"), ROOMY, aside=fail)
+    assert children() == []
+
+
+def test_who_does_something_meanwhile_is_waited_for(tmp_path: Path) -> None:
+    """What he writes is there to be removed."""
+    done: list[bool] = []
+
+    def slow() -> None:
+        time.sleep(1.0)
+        done.append(True)
+
+    with pytest.raises(EngineError, match="died"):
+        heard(tmp_path, named("a"), ROOMY, settings=Settings(argv=("/bin/false",)), aside=slow)
+    assert done
 
 
 def test_a_child_that_dies_is_an_error(tmp_path: Path) -> None:

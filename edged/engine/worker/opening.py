@@ -101,8 +101,8 @@ def _context(model: Model, load: Load, abort: Any) -> tuple[int, warmup.Measured
     """The context for the streams asked for, or for as many as keep the target."""
     if load.streams:
         context = Context(model, load, load.streams)
-        tokens = warmup.READ_TOKENS if load.warm_up else 1
-        found = warmup.warm(context, model, load.streams, abort, tokens=tokens)
+        tokens, steps = (warmup.READ_TOKENS, warmup.STEPS) if load.warm_up else (1, 0)
+        found = warmup.warm(context, model, load.streams, abort, tokens=tokens, steps=steps)
         return load.streams, found, context
     measured = warmup.try_streams(model, load, abort)
     streams = warmup.most_streams(measured.rates, load.target_tps)

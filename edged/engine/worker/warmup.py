@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Prompt tokens read to warm up: with 8 of 128 experts a token, so many wake nearly all of them.
 READ_TOKENS = 32
 # The first step of each size pays for what is made once; the median of the next ones counts.
-_STEPS = 3
+STEPS = 3
 _SHORTEST_S = 1e-6  # a clock that stands still is no infinite speed
 _TRY_TOKENS = 256  # the smallest context there is
 # Doubled from 1; beyond it an answer slows although all streams together gain little.
@@ -51,6 +51,7 @@ def warm(  # noqa: PLR0913 - all but the first two are settings
     target: float = 0.0,
     *,
     tokens: int = READ_TOKENS,
+    steps: int = STEPS,
 ) -> Measured:
     """Read a little and decode a little with 1, 2, 4 ... up to `streams` streams.
 
@@ -61,6 +62,7 @@ def warm(  # noqa: PLR0913 - all but the first two are settings
         abort: llama.cpp's abort callback, which beats.
         target: Tok/s of one stream below which more streams are not tried.
         tokens: To be read.
+        steps: That decode, behind a first one which counts only if there are no others.
 
     Raises:
         LoadError: With the code self_test: the model computes nothing that is of use.
@@ -78,7 +80,7 @@ def warm(  # noqa: PLR0913 - all but the first two are settings
     rates: list[float] = []
     count = 1
     while count <= streams and (not rates or rates[-1] >= target):
-        rates.append(1.0 / max(_SHORTEST_S, _decode(context, bos, count, abort)))
+        rates.append(1.0 / max(_SHORTEST_S, _decode(context, bos, count, abort, steps)))
         count *= 2
     return Measured(tuple(rates), read_s, tokens, state_bytes)
 
@@ -107,17 +109,17 @@ def _step(context: Context, tokens: list[int], abort: Any) -> float:
     return _timed(context, abort)
 
 
-def _decode(context: Context, token: int, count: int, abort: Any) -> float:
+def _decode(context: Context, token: int, count: int, abort: Any, steps: int) -> float:
     """Seconds of a step of so many streams."""
     times = []
-    for position in range(_STEPS + 1):
+    for position in range(steps + 1):
         context.batch.clear()
         for sequence in range(count):
             context.batch.add(token, position, sequence)
         times.append(_timed(context, abort))
     for sequence in range(count):
         context.memory.drop(sequence)
-    return median(times[1:])
+    return median(times[1:] or times)
 
 
 def _timed(context: Context, abort: Any) -> float:

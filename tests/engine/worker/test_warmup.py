@@ -64,6 +64,23 @@ def test_who_asks_for_less_reads_less(model: Model, context: Context) -> None:
     assert one.read_s > 0
 
 
+def test_one_step_is_enough_where_nobody_asks_for_a_rate(
+    model: Model, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+    decode = context.decode
+
+    def counted(abort: Any) -> int:
+        nonlocal steps
+        steps += 1
+        return decode(abort)
+
+    monkeypatch.setattr(context, "decode", counted)
+    measured = warm(context, model, 1, NO_ABORT, tokens=1, steps=0)
+    assert (steps, len(measured.rates)) == (3, 1)
+    assert measured.rates[0] > 0
+
+
 def test_streams_beyond_a_missed_target_are_not_tried(model: Model) -> None:
     assert len(try_streams(model, load(target_tps=1e4), NO_ABORT).rates) == 1
     assert len(try_streams(model, load(target_tps=0.0), NO_ABORT).rates) == 4
