@@ -198,7 +198,7 @@ def test_a_long_step_tells_its_effort_from_within(rig: Rig) -> None:
 
 
 def test_pace_is_applied_between_steps(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rig.desk._crew._schedstat, "share", lambda: None)  # a quiet house
+    monkeypatch.setattr(rig.desk._crew._schedstat, "share", lambda _now: None)  # a quiet house
     rig.say(Pace(threads=2, threads_batch=1, idle_share=0.5, prefill_chunk=2048))
     rig.answer(prompt(max_tokens=3))
     native = rig.desk._context.native
