@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from edged.models.facts import DeviceFacts
     from edged.models.figures import Prediction
 
-# Mixes whose files calibration never sees: it knows one type at a time.
 File = tuple[str, str]  # shape and mix
+# Mixes whose files calibration never sees: it knows one type at a time.
 FILES: Final[tuple[File, ...]] = (
     ("narrow-a3b", "2.70"),
     ("narrow-a3b", "3.25"),

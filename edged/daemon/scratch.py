@@ -69,7 +69,7 @@ class Scratch:
         if shape in self._used:
             self._used[shape] = path = self._used.pop(shape)
             return path
-        while len(self._used) >= IN_USE:
+        if len(self._used) == IN_USE:
             self._used.pop(next(iter(self._used))).unlink(missing_ok=True)
         path = self._folder / f"{NAME}-{next(self._numbers)}{ENDING}"
         source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
