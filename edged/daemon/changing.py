@@ -62,6 +62,11 @@ class Changer:
         return self.busy or self._engine.state not in SERVING
 
     @property
+    def saving(self) -> bool:
+        """Whether a change now would cost what was just read for the present model."""
+        return self._prefixes.saving
+
+    @property
     def path(self) -> Path:
         """Of the file that the child has, or is about to have."""
         return (self._wanted or self.model).path

@@ -75,6 +75,11 @@ class PrefixKeeper:
         self._ready: frames.Ready | None = None
         self._job: Job | None = None
 
+    @property
+    def saving(self) -> bool:
+        """Whether something read is not on the disk yet, and would have to be read once more."""
+        return self._job is not None and isinstance(self._job.order, orders.Save)
+
     # From core.
 
     def start(self) -> None:

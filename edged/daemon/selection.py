@@ -324,7 +324,8 @@ class Selection:
         standing = self._dispatcher.snapshot(now)
         asked = standing.running or standing.waiting or standing.draining
         # On a board that is slowed for the heat one would measure the heat.
-        return self._up and not asked and self._free() and now - self._busy_at >= IDLE_S
+        calm = self._free() and not self._changer.saving
+        return self._up and not asked and calm and now - self._busy_at >= IDLE_S
 
     def _beside(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Begin what is done while nobody asks, and is given up when somebody does."""

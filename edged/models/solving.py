@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # The weights are by far most of a model that is to tell what they cost; less than so much of its
 # time is noise in the other terms.
-_LEAST_SHARE = 0.1
+LEAST_SHARE = 0.1
 _TURNS = 4  # after so many a block's cost is within a percent, where sums are exact
 _COSTS = ("token", "block", "number", "head", "experts", "routed")  # of a Base
 
@@ -213,7 +213,7 @@ class _Solver:
 
 def _rest(time: float, known: float) -> float:
     """What is left of a time without what is known; never nothing."""
-    return max(time * _LEAST_SHARE, time - known)
+    return max(time * LEAST_SHARE, time - known)
 
 
 def _rates(

@@ -46,6 +46,7 @@ class House:
         self.engine = Engine()
         self.kept: list[Path] = []
         self.told: list[str] = []
+        self.saving = False
         self.first = open_model(Config(), POCKET)
         self.changer = Changer(
             cast("Supervisor", self.engine),
@@ -58,7 +59,7 @@ class House:
         ready = events.EngineReady(variant="pocket", n_ctx=512, streams=1)
         self.rooms.dispatcher.on(ready, 0.0)
 
-    # Both rooms that are told of a change.
+    # Both rooms that are told of a change, and what one of them tells.
 
     def change(self, path: Path, _known: object) -> None:
         self.kept.append(path)
@@ -156,6 +157,13 @@ def test_a_child_that_is_about_to_go_or_gone_is_not_the_one_that_serves() -> Non
         assert [*seen, house.changer.unsettled] == [False, True, False, True]
 
     asyncio.run(scene())
+
+
+def test_what_is_read_and_not_on_the_disk_would_be_lost_by_a_change() -> None:
+    house = House()
+    told = [house.changer.saving]
+    house.saving = True
+    assert [*told, house.changer.saving] == [False, True]
 
 
 def test_a_mistake_is_told_and_ends_the_change() -> None:

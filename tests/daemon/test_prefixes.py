@@ -191,6 +191,23 @@ def test_the_first_start_reads_and_saves_and_the_next_restores(tmp_path: Path) -
     play(scene())
 
 
+def test_what_is_read_is_being_saved_until_the_disk_has_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        house = House(tmp_path, BUTLER)
+        seen = [house.keeper.saving]
+        await house.started()
+        seen.append(house.keeper.saving)
+        house.learned()
+        seen.append(house.keeper.saving)
+        house.saved()
+        seen.append(house.keeper.saving)
+        await house.disk()
+        assert [*seen, house.keeper.saving] == [False, False, True, True, False]
+        house.keeper.stop()
+
+    play(scene())
+
+
 def test_a_child_that_is_up_first_waits_for_the_disk(tmp_path: Path) -> None:
     async def scene() -> None:
         house = House(tmp_path, BUTLER)

@@ -106,6 +106,7 @@ class House:
         # The changer's part.
         self.model = model("pocket")
         self.busy = False
+        self.saving = False
         self.unsettled = False
         self.selection = Selection(
             survey=self,
@@ -308,7 +309,10 @@ def test_nobody_is_kept_waiting_by_a_measurement() -> None:
         house.cool = False
         house.after(IDLE_S * 2)
         assert house.timed == [], "one would measure the heat"
-        house.cool = True
+        house.cool, house.saving = True, True
+        house.after(IDLE_S * 2)
+        assert house.timed == [], "what was read would be lost with the child that is timed"
+        house.saving = False
         house.after(IDLE_S)
         assert len(house.timed) == 1
         interrupted = Failed(key=KEY, code="interrupted", message="")
