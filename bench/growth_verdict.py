@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 PREFIX_GOAL: Final = "<= 1.2"  # TTFT of an unknown prompt, the most prefixes over the fewest
 QUEUE_GOAL: Final = "<= 2"  # time of an event, the longest queue over the shortest
-# A cancel names an id and no client, so every request is looked at; people send few.
-LINEAR: Final = ("cancel",)
 AGAIN_GOAL: Final = "<= 1.05"  # tokens read of a second question, the deepest over the least deep
 
 
@@ -138,9 +136,7 @@ def _by_queue(queue: Sequence[Queued]) -> Iterator[Figure]:
         most, least = max(cost), min(cost)
         name = f"{event}, {most:,} waiting of {_whose(clients)}"
         yield told(name, cost[most], "us")
-        ratio = _ratio(cost, most, least)
-        name = f"{name} / {least:,}"
-        yield told(name, ratio) if event in LINEAR else judged(name, ratio, QUEUE_GOAL)
+        yield judged(f"{name} / {least:,}", _ratio(cost, most, least), QUEUE_GOAL)
 
 
 def _whose(clients: int) -> str:

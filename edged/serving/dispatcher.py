@@ -134,7 +134,7 @@ def _next(state: State, now: float) -> Job | None:
 
 
 def _cancel_asked(state: State, event: events.CancelAsked, now: float) -> list[Effect]:
-    jobs = [job for job in state.jobs.values() if job.request.id == event.id]
+    jobs = state.jobs.named(event.id)
     if not jobs:
         return [Noted(code="cancel_unknown", text=f"nothing to cancel by the id {quote(event.id)}")]
     effects: list[Effect] = []

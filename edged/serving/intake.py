@@ -45,9 +45,7 @@ def _redelivered(state: State, event: Arrived | Refused, now: float) -> bool:
     fingerprint = event.fingerprint
     if not event.dup or fingerprint is None:
         return False
-    if state.outcomes.window.seen(fingerprint, now):
-        return True
-    return any(job.fingerprint == fingerprint for job in state.jobs.values())
+    return state.outcomes.window.seen(fingerprint, now) or state.jobs.delivered(fingerprint)
 
 
 def _again(state: State, event: Arrived, answered: Answered) -> list[Effect]:

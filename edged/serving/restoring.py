@@ -55,7 +55,7 @@ def _resume(state: State, row: Row, request: Request, now: float) -> list[Effect
     )
     ran = row.state == "running"
     if ran and row.attempts >= endings.MAX_ATTEMPTS:
-        state.jobs[request.key] = job
+        state.jobs.add(job)
         return state.conclude(job, replies.unserved(job, replies.INTERRUPTED, now))
     began = ran or job.alone
     # What has started once did not expire; whatever must end in time goes by its true age.

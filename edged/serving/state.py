@@ -13,16 +13,18 @@ from edged.serving.backlog import Backlog
 from edged.serving.conversations import Bounds, Conversations
 from edged.serving.effects import MarkWaiting
 from edged.serving.events import Paced
+from edged.serving.jobs import Jobs
 from edged.serving.lines import Lines
 from edged.serving.outcomes import Outcomes
 from edged.serving.positions import Positions
 from edged.serving.row import Row
-from edged.serving.running import Job, Run, Running, closing
+from edged.serving.running import Run, Running, closing
 from edged.serving.window import MAX_REPLIES, DuplicateWindow
 
 if TYPE_CHECKING:
     from edged.serving.effects import Effect
     from edged.serving.request import Reply, Request
+    from edged.serving.running import Job
 
 # What a run takes before one was seen: a prompt of 200 tokens and 80 tokens of reply on a Pi 5.
 FIRST_GUESS_S = 30.0
@@ -55,7 +57,7 @@ class State:
 
     Attributes:
         settings: How much is taken on; an owner may change it.
-        jobs: Accepted requests without a reply, by key: the waiting and the running.
+        jobs: Accepted requests without a reply: the waiting and the running.
         backlog: The waiting ones, in their order.
         running: The running ones.
         lines: Those of one session, who run one after the other.
@@ -77,7 +79,7 @@ class State:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.jobs: dict[str, Job] = {}
+        self.jobs = Jobs()
         self.backlog = Backlog()
         self.running = Running()
         self.lines = Lines()
@@ -151,16 +153,15 @@ class State:
 
     def wait(self, job: Job, now: float, deadline: float | None, *, front: bool = False) -> None:
         """Let a job wait."""
-        self.jobs[job.request.key] = job
+        self.jobs.add(job)
         self.lines.join(job.request)
         self.backlog.push(job.request, now, deadline, front=front)
 
     def conclude(self, job: Job, reply: Reply) -> list[Effect]:
         """Answer a job that waits or waited no more; it leaves all books but the window."""
-        key = job.request.key
-        self.backlog.remove(key)
+        self.backlog.remove(job.request.key)
         self.lines.leave(job.request)
-        del self.jobs[key]
+        self.jobs.remove(job)
         return self.outcomes.conclude(job, reply)
 
     def start(self, job: Job, now: float) -> list[Effect]:
@@ -194,13 +195,13 @@ class State:
         """All that the ledger should hold."""
         open_rows = [
             Row(
-                key=key,
-                state="waiting" if key in self.backlog else "running",
+                key=job.request.key,
+                state="waiting" if job.request.key in self.backlog else "running",
                 request=job.request,
                 attempts=job.attempts,
                 fingerprint=job.fingerprint,
                 age_s=max(0.0, now - job.accepted_at),
             )
-            for key, job in self.jobs.items()
+            for job in self.jobs
         ]
         return (*self.outcomes.rows(now), *open_rows)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bench import growth_cache, synthetic
+from bench import growth, growth_cache, synthetic
 from bench.growth_queue import TURNS, Queue
 from bench.growth_verdict import Answer, Pair, Queued, judge
 from bench.mixes import MIXES
@@ -80,12 +81,10 @@ def test_events_are_compared_for_each_number_of_clients() -> None:
     assert found["admit, 10,000 waiting of 100 clients"].value == 101
 
 
-def test_a_cancel_may_look_at_every_request() -> None:
-    queue = [
-        Queued(event="cancel", waiting=size, clients=0, us=us) for size, us in ((10, 1), (20, 99))
-    ]
-    name = "cancel, 20 waiting of as many clients / 10"
-    assert figures(queue=queue)[name].verdict == UNJUDGED
+def test_queues_of_all_lengths_take_turns() -> None:
+    costs = list(islice(growth._costs((2, 5), clients=1), 4))
+    assert [cost.waiting for cost in costs] == [2, 5, 2, 5]
+    assert [cost.event for cost in costs] == ["admit", "admit", "decoded", "decoded"]
 
 
 @pytest.mark.parametrize(("waiting", "clients"), [(0, 1), (12, 1), (12, 5), (12, 0)])

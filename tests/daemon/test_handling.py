@@ -414,7 +414,7 @@ def test_the_rate_goes_on_when_one_of_two_ends() -> None:
     desk.take(UP)
     for mid, name in enumerate((b"a", b"b")):
         desk.message("edged/n/request", b'{"id": "%s", "prompt": "x"}' % name, mid=mid)
-    keys = list(desk.rooms.dispatcher._state.jobs)
+    keys = [job.request.key for job in desk.rooms.dispatcher._state.jobs]
     for _ in range(3):
         desk.rooms.clock.advance(0.5)
         for key in keys:

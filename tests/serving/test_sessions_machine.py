@@ -112,7 +112,7 @@ class World(RuleBasedStateMachine):
     @invariant()
     def who_stands_behind_is_counted(self) -> None:
         state = self.desk.dispatcher._state
-        behind = [job for job in state.jobs.values() if not state.lines.first(job.request)]
+        behind = [job for job in state.jobs if not state.lines.first(job.request)]
         assert state.lines.behind == len(behind)
         assert all(job.request.key in state.backlog for job in behind), "none of them runs"
 
