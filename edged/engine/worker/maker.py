@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edged.engine.worker.argmax import Argmax
 from edged.engine.worker.decision import Decision
 from edged.engine.worker.obeying import Obeying
-from edged.engine.worker.sampling import sampler
+from edged.engine.worker.sampling import Searches, sampler
 from edged.engine.worker.sequence import Sequence
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Maker:
         self._context = context
         self._channel = channel
         self._prompter = prompter
-        self._argmax = Argmax(model.n_vocab)
+        self._searches = Searches(model.n_vocab)
 
     def make(self, arrival: Arrival) -> Run:
         """The run of a request.
@@ -66,7 +65,7 @@ class Maker:
             request,
             sampler=Obeying(request, model)
             if bound
-            else sampler(request, model.n_vocab, self._argmax),
+            else sampler(request, model.n_vocab, self._searches),
             prompt=prompt,
             received_at=arrival.at,
             stops=stops,

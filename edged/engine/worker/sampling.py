@@ -7,13 +7,14 @@ import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from edged.engine.worker.argmax import Argmax
+from edged.engine.worker.best import Best
 from edged.engine.worker.native import llama
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edged.engine.frames import Generate
-    from edged.engine.worker.argmax import Argmax
 
 # llama.cpp's own default for penalty_last_n.
 _PENALTY_WINDOW = 64
@@ -21,6 +22,9 @@ NO_PENALTY = 1.0
 # llama.cpp reads this seed as "choose one yourself".
 _RANDOM_SEED = 0xFFFFFFFF
 NO_TOKEN = -1
+# How many of the best are searched for; a search for more takes as long as the chain does alone.
+_SHORT = (64, 128, 256)
+_FAR_FEWER = 16  # times as many tokens must there be for a search to be worth its 20 us
 
 
 class Sampler:
@@ -81,17 +85,64 @@ class Greedy(Sampler):
         return token
 
 
-def sampler(request: Generate, n_vocab: int, argmax: Argmax) -> Sampler:
+class Drawn(Sampler):
+    """One of the best, which the chain is given alone.
+
+    Args:
+        request: Its chain begins with the best ones, as many as are searched for or fewer.
+        n_vocab: Tokens in the vocabulary.
+        best: Searches their scores.
+    """
+
+    def __init__(self, request: Generate, n_vocab: int, best: Best) -> None:
+        super().__init__(request, n_vocab)
+        self._best = best
+
+    def choose(self, context: Any, row: int) -> int:
+        """The next token, by the logits of a row of the last step; the chain remembers it."""
+        logits = llama.llama_get_logits_ith(context, row)
+        token = self._best.chosen(ctypes.addressof(logits.contents), self.native)
+        llama.llama_sampler_accept(self.native, token)
+        return token
+
+
+class Searches:
+    """What searches the scores of one vocabulary, for all samplers of it.
+
+    Args:
+        n_vocab: Tokens in the vocabulary.
+    """
+
+    def __init__(self, n_vocab: int) -> None:
+        self._n_vocab = n_vocab
+        self._best: dict[int, Best] = {}
+        self.argmax = Argmax(n_vocab)
+
+    def best(self, count: int) -> Best | None:
+        """What finds so many or a few more; None where it would not be worth it."""
+        size = next((size for size in _SHORT if size >= count), 0)
+        if not count or not size or size * _FAR_FEWER > self._n_vocab:
+            return None
+        if size not in self._best:
+            self._best[size] = Best(self._n_vocab, size)
+        return self._best[size]
+
+
+def sampler(request: Generate, n_vocab: int, searches: Searches) -> Sampler:
     """The quickest that chooses as the request wants it.
 
     Args:
         request: Its numbers are already in range.
         n_vocab: Tokens in the vocabulary.
-        argmax: Searches their scores.
+        searches: Of that vocabulary.
     """
-    if request.temperature == 0.0 and request.repeat_penalty >= NO_PENALTY:
-        return Greedy(request, n_vocab, argmax)
-    return Sampler(request, n_vocab)
+    if request.repeat_penalty < NO_PENALTY:
+        return Sampler(request, n_vocab)
+    if request.temperature == 0.0:
+        return Greedy(request, n_vocab, searches.argmax)
+    window = 0 if request.repeat_penalty == NO_PENALTY else _PENALTY_WINDOW
+    best = searches.best(request.top_k and request.top_k + window)
+    return Sampler(request, n_vocab) if best is None else Drawn(request, n_vocab, best)
 
 
 def _chain(request: Generate, n_vocab: int) -> list[Any]:

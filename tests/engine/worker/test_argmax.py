@@ -1,16 +1,11 @@
 from __future__ import annotations
 
 import ctypes
-import random
 
 import pytest
 
-from edged.engine.worker.argmax import MOST_GRAPHS, Argmax
-
-
-def scores(size: int, seed: int) -> ctypes.Array[ctypes.c_float]:
-    rng = random.Random(seed)  # noqa: S311 - no secret
-    return (ctypes.c_float * size)(*(rng.gauss(0.0, 3.0) for _ in range(size)))
+from edged.engine.worker.argmax import Argmax
+from tests.engine.worker.scores import scores
 
 
 @pytest.mark.parametrize("size", [1, 7, 700, 32_001])
@@ -30,16 +25,4 @@ def test_at_either_end_and_below_zero(place: int) -> None:
     values = (ctypes.c_float * 700)(*[-50.0] * 700)
     values[place] = -49.5
     assert argmax.at(ctypes.addressof(values)) == place
-    argmax.close()
-
-
-def test_rows_of_any_address_and_more_than_are_remembered() -> None:
-    """Rows of a vocabulary of an odd size are not aligned."""
-    size = 701
-    argmax = Argmax(size)
-    rows = 2 * MOST_GRAPHS + 1
-    values = scores(size * rows, 5)
-    for row in [*range(rows), 0, rows - 1]:
-        found = argmax.at(ctypes.addressof(values) + row * size * 4)
-        assert found == max(range(size), key=lambda at, row=row: values[row * size + at])  # type: ignore[misc]
     argmax.close()

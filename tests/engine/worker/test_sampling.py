@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edged.engine.worker.argmax import Argmax
+from edged.engine.worker import sampling
 from edged.engine.worker.native import llama
-from edged.engine.worker.sampling import _PENALTY_WINDOW, Greedy, Sampler, sampler
+from edged.engine.worker.sampling import (
+    _PENALTY_WINDOW,
+    Drawn,
+    Greedy,
+    Sampler,
+    Searches,
+    sampler,
+)
 from tests.engine.harness import prompt
 
 if TYPE_CHECKING:
@@ -112,26 +119,38 @@ def test_penalties_look_at_few_candidates_where_that_is_the_same(
     sampler.close()
 
 
+@pytest.fixture
+def row(monkeypatch: pytest.MonkeyPatch) -> ctypes.Array[ctypes.c_float]:
+    """Scores of the last step."""
+    row = (ctypes.c_float * N_VOCAB)()
+    first = ctypes.cast(row, ctypes.POINTER(ctypes.c_float))
+    monkeypatch.setattr(llama, "llama_get_logits_ith", lambda _context, _row: first)
+    return row
+
+
+def rows(row: ctypes.Array[ctypes.c_float]) -> Iterator[list[float]]:
+    """Some steps; the scores of each are put into the row."""
+    for values, _ in zip(logits(), range(STEPS), strict=False):
+        memoryview(row).cast("B").cast("f")[:] = memoryview(array("f", values))
+        yield values
+
+
 @pytest.mark.parametrize("penalty", [1.0, 1.1, 3.0])
 def test_the_search_for_the_best_chooses_what_the_plain_chain_does(
-    penalty: float, monkeypatch: pytest.MonkeyPatch
+    penalty: float, row: ctypes.Array[ctypes.c_float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fields: dict[str, Any] = {"temperature": 0.0, "repeat_penalty": penalty}
-    row = (ctypes.c_float * N_VOCAB)()
     asked = []
 
     def sample(chain: Any, _context: object, _row: int) -> int:
         asked.append(chain)
         return choose(chain, list(row))
 
-    first = ctypes.cast(row, ctypes.POINTER(ctypes.c_float))
-    monkeypatch.setattr(llama, "llama_get_logits_ith", lambda _context, _row: first)
     monkeypatch.setattr(llama, "llama_sampler_sample", sample)
-    ours, theirs = sampler(prompt(**fields), N_VOCAB, Argmax(N_VOCAB)), plain(**fields)
+    ours, theirs = sampler(prompt(**fields), N_VOCAB, Searches(N_VOCAB)), plain(**fields)
     assert isinstance(ours, Greedy)
     chosen = []
-    for values, _ in zip(logits(), range(STEPS), strict=False):
-        memoryview(row).cast("B").cast("f")[:] = memoryview(array("f", values))
+    for values in rows(row):
         chosen.append(ours.choose(None, 0))
         assert chosen[-1] == choose(theirs, values)
     assert len(set(chosen)) > 3
@@ -142,9 +161,52 @@ def test_the_search_for_the_best_chooses_what_the_plain_chain_does(
 
 
 @pytest.mark.parametrize(
-    "fields", [{"temperature": 0.0, "repeat_penalty": 0.9}, {"temperature": 0.7}]
+    "fields",
+    [
+        {"temperature": 0.7, "repeat_penalty": 1.0, "top_k": 40},
+        {"temperature": 0.7, "repeat_penalty": 1.1, "top_k": 40, "top_p": 0.9, "min_p": 0.05},
+        {"temperature": 3.0, "repeat_penalty": 3.0, "top_k": 64, "top_p": 1.0, "min_p": 0.0},
+        {"temperature": 3.0, "repeat_penalty": 1.0, "top_k": 65, "top_p": 1.0, "min_p": 0.0},
+        {"temperature": 3.0, "repeat_penalty": 1.0, "top_k": 1},
+    ],
 )
-def test_where_more_than_the_best_counts_the_chain_is_always_asked(fields: dict[str, Any]) -> None:
-    ours = sampler(prompt(**fields), N_VOCAB, Argmax(N_VOCAB))
+def test_of_a_few_the_chain_draws_whom_it_would_of_all(
+    fields: dict[str, Any], row: ctypes.Array[ctypes.c_float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "_FAR_FEWER", 5)
+    ours = sampler(prompt(**fields, seed=3), N_VOCAB, Searches(N_VOCAB))
+    theirs = plain(**fields, seed=3)
+    assert isinstance(ours, Drawn)
+    chosen = []
+    for values in rows(row):
+        chosen.append(ours.choose(None, 0))
+        assert chosen[-1] == choose(theirs, values)
+    assert fields["top_k"] == 1 or len(set(chosen)) > 3
+    ours.close()
+    llama.llama_sampler_free(theirs)
+
+
+def test_samplers_of_one_vocabulary_share_their_searches() -> None:
+    searches = Searches(152_000)
+    assert searches.best(40) is searches.best(64)
+    assert searches.best(65) is not searches.best(64)
+    assert searches.best(256) is not None
+    assert [searches.best(count) for count in (0, 257, 1_000_064)] == [None] * 3
+    assert Searches(1000).best(40) is None, "a chain is through with 1,000 tokens at once"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"temperature": 0.0, "repeat_penalty": 0.9},
+        {"temperature": 0.7, "repeat_penalty": 0.9},
+        {"temperature": 0.7, "top_k": 0},
+        {"temperature": 0.7, "top_k": 200, "repeat_penalty": 1.1},
+    ],
+)
+def test_where_more_than_the_best_may_count_the_chain_is_always_asked(
+    fields: dict[str, Any],
+) -> None:
+    ours = sampler(prompt(**fields), 152_000, Searches(152_000))
     assert type(ours) is Sampler
     ours.close()
