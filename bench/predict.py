@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 from statistics import mean, median
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,10 +21,11 @@ from edged.clock import SystemClock
 from edged.daemon.calibrate import calibrate, last_level_cache, plan_for, threads_for
 from edged.engine.build import build_id
 from edged.engine.frames import Load, Measure, Measured
+from edged.models import trials
 from edged.models.device import Roots, probe
 from edged.models.fit import Setup
 from edged.models.local import check_file
-from edged.models.predict import predict
+from edged.models.predict import parts, predict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,11 +44,10 @@ FILES: Final[tuple[File, ...]] = (
     ("dense-1.7b", "3.25"),
 )
 TRUE_FILES: Final[tuple[File, ...]] = (("30b-a3b", "2.70"), ("30b-a3b", "3.25"))
-DECODED: Final = 48
-# The quickest counts, as it does of what calibrates: a virtual machine loses a quarter of its speed
-# for seconds. Files that have room beside each other are timed in turns, so that these seconds are
-# no difference between them.
-REPEAT: Final = 4
+# As often, as long and some seconds apart as what calibrates is timed, and of both the quickest
+# counts: a virtual machine loses a quarter of its speed for tenths of a second and for seconds.
+# Files that have room beside each other take turns, so that this is no difference between them.
+TURNS: Final = 2 * trials.ROUNDS
 READ: Final = 512
 KEY: Final = "measure/predict"
 # A machine drifts by more than the goals within minutes: each round calibrates and measures anew.
@@ -63,12 +63,14 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         predicted: By the calibration of this round.
-        tg: tok/s of decode, the quickest of REPEAT repetitions.
+        tg: tok/s of decode, of the quickest repetition.
+        middle: The same of the middle one.
         pp: tok/s of prefill; None but in the first round, for it takes longest and is not judged.
     """
 
     predicted: Prediction
     tg: float
+    middle: float
     pp: float | None
 
 
@@ -111,8 +113,8 @@ def measure(options: Options) -> Result:
         alone = ((key,) for key in now if key in TRUE_FILES)
         for group in (FILES, *alone):
             loads = {key: _load(paths[key], predicted[key]) for key in group}
-            for key, (tg, pp) in _speeds(loads, reads=number == 0).items():
-                rounds[key].append(Round(predicted=predicted[key], tg=tg, pp=pp))
+            for key, speeds in _speeds(loads, reads=number == 0).items():
+                rounds[key].append(Round(predicted=predicted[key], **speeds))
     seen = [Seen(name=" ".join(key), family=key[0], rounds=tuple(rounds[key])) for key in files]
     return judge(seen, calibrations)
 
@@ -144,7 +146,7 @@ def judge(seen: Sequence[Seen], calibrations: Sequence[Calibration]) -> Result:
     conditions: dict[str, str | float] = {
         "rounds of calibrating, predicting and measuring": len(calibrations),
         "context": "empty",
-        "decoded": DECODED,
+        "repetitions": TURNS * trials.TIMES,
         "read": READ,
         "repacked": "where it can be, as the daemon loads",
         "last-level cache MiB": last_level_cache(Path("/sys")) >> 20,
@@ -159,6 +161,8 @@ def _of_file(seen: Seen) -> Iterator[Figure]:
     yield told(f"{seen.name}: tg predicted", median(each.tps for each in predicted), "tok/s")
     yield told(f"{seen.name}: tg measured", median(each.tg for each in seen.rounds), "tok/s")
     yield told(f"{seen.name}: error", seen.error, "%")
+    middle = median(each.middle for each in seen.rounds)
+    yield told(f"{seen.name}: tg of the middle repetition", middle, "tok/s")
     yield told(f"{seen.name}: pp predicted", predicted[0].pp, "tok/s")
     yield told(f"{seen.name}: pp measured", seen.rounds[0].pp, "tok/s")
 
@@ -208,17 +212,27 @@ def _load(path: Path, predicted: Prediction) -> Load:
     )
 
 
-def _speeds(loads: Mapping[File, Load], *, reads: bool) -> dict[File, tuple[float, float | None]]:
-    """Tok/s of decode and prefill, all of them loaded and one at a time timed."""
+def _speeds(loads: Mapping[File, Load], *, reads: bool) -> dict[File, dict[str, Any]]:
+    """Of each what a Round has; all of them are loaded, and one at a time is timed."""
     with ExitStack() as stack:
         workers = {key: stack.enter_context(Direct(load)) for key, load in loads.items()}
         wait_settled()  # who was measured before had as much as all memory
-        decoded: dict[File, list[float]] = {key: [] for key in loads}
-        for _ in range(REPEAT):
+        rates: dict[File, list[float]] = {key: [] for key in loads}
+        for _ in range(TURNS):
             for key, worker in workers.items():
-                decoded[key] += worker.errand(Measure(key=KEY, tg=DECODED), Measured).tg_ms
+                rates[key] += _decoded(worker, Path(loads[key].path))
         read = {key: _read(worker) if reads else None for key, worker in workers.items()}
-    return {key: (DECODED / min(decoded[key]) * 1e3, read[key]) for key in loads}
+    return {
+        key: {"tg": max(rates[key]), "middle": median(rates[key]), "pp": read[key]} for key in loads
+    }
+
+
+def _decoded(worker: Direct, path: Path) -> list[float]:
+    """Tok/s of each repetition."""
+    passed = sum(part.nbytes for part in parts(check_file(path), Setup(features=(), threads=1)))
+    tokens = trials.in_repetition(passed)
+    frame = Measure(key=KEY, tg=tokens, repeat=trials.TIMES)
+    return [tokens / ms * 1e3 for ms in worker.errand(frame, Measured).tg_ms]
 
 
 def _read(worker: Direct) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from edged.errors import StorageError
 from edged.files import write_scratch
-from edged.models.made import file, size
+from edged.models.made import file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 NAME = "calibrating"
 ENDING = ".gguf"
-# Holes take no room on a disk, and their pages in memory are the kernel's to take back. Kept, they
-# are there in the next round: to make and fault in a model of 256 MB anew takes 0.5 s.
-KEPT_BYTES = 512 << 20
 SOLID_SHARE = 0.25  # some file systems know no holes: what takes more of its size is not kept
 BLOCK = 512  # bytes that stat counts in, on any file system
 IN_USE = 2  # the one that is being loaded, and the next one, which is made meanwhile
@@ -27,6 +24,9 @@ IN_USE = 2  # the one that is being loaded, and the next one, which is made mean
 
 class Scratch:
     """`with Scratch(folder) as scratch:` makes models one by one, and leaves none.
+
+    Holes take no room on a disk, and their pages in memory are the kernel's to take back. Kept,
+    they are there in the next round: to fault in a model of 2 GB anew takes 4 s.
 
     Args:
         folder: Where they are written. It needs 450 MB for each that is in use or loaded (what is
@@ -74,7 +74,7 @@ class Scratch:
         path = self._folder / f"{NAME}-{next(self._numbers)}{ENDING}"
         source = random.Random(0).randbytes  # noqa: S311 - weights, no secret
         write_scratch(path, file(shape, source))
-        if shape.hollow and size(shape) <= KEPT_BYTES and not _is_solid(path):
+        if shape.hollow and not _is_solid(path):
             self._kept[shape] = path
         else:
             self._used[shape] = path

@@ -13,7 +13,7 @@ from edged.daemon.model import keeping
 from edged.daemon.timedchild import TimedChild
 from edged.engine.frames import Load
 from edged.models.made import size
-from edged.models.trials import Timing
+from edged.models.trials import TIMES, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -148,7 +148,10 @@ async def _timing(
     child: TimedChild, trial: Trial, threads: int, depth: int, *, most: bool
 ) -> Timing:
     tokens = trial.decoded if most else trial.decoded_by_fewer
-    decoded = await child.measure(depth=depth, tg=tokens, threads=threads, threads_batch=threads)
+    repeat = TIMES if most else 1
+    decoded = await child.measure(
+        depth=depth, tg=tokens, repeat=repeat, threads=threads, threads_batch=threads
+    )
     prefill: tuple[float, ...] = ()
     if most and trial.read:
         found = await child.measure(

@@ -61,6 +61,7 @@ DEEP_EXPERT_FF, FEWEST_DEEP = 256, 4
 # quickest is luckier than any answer.
 PASSED = 640 << 20
 FEWEST_DECODED, MOST_DECODED = 5, 96  # tokens of one repetition
+TIMES = 2  # repetitions in a row with all cores, which are seldom worse and mostly chosen
 DENSE_READ = 64  # prompt tokens: a matrix product gains nothing beyond
 ROWS = 32  # prompt tokens for each expert, as in a batch of 512 with 8 of 128 experts
 # Neighbours of this machine and of a virtual one slow it for seconds on end, so that repetitions
@@ -99,8 +100,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     def decoded(self) -> int:
         """Tokens of one repetition."""
         found = amounts(self.shape, "decode")
-        passed = found.dense + found.experts
-        return max(FEWEST_DECODED, min(MOST_DECODED, PASSED // passed))
+        return in_repetition(found.dense + found.experts)
 
     @property
     def decoded_by_fewer(self) -> int:
@@ -126,6 +126,11 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 0
     decode: tuple[float, ...]
     prefill: tuple[float, ...] = ()
+
+
+def in_repetition(passed: float) -> int:
+    """Tokens of one repetition of a model, of which each passes so many bytes of weights."""
+    return max(FEWEST_DECODED, min(MOST_DECODED, int(PASSED // passed)))
 
 
 def plan(

@@ -25,7 +25,9 @@ def told(tps: float) -> Prediction:
 
 def seen(name: str, *rounds: tuple[float, float], family: str = "moe") -> Seen:
     """Rounds of what was predicted and what was measured, in tok/s."""
-    made = (Round(predicted=told(predicted), tg=tg, pp=10.0) for predicted, tg in rounds)
+    made = (
+        Round(predicted=told(predicted), tg=tg, middle=tg / 2, pp=10.0) for predicted, tg in rounds
+    )
     return Seen(name=name, family=family, rounds=tuple(made))
 
 
@@ -54,6 +56,7 @@ def test_a_machine_that_drifts_makes_no_error() -> None:
     found = verdicts(drifting, rounds=3)
     assert found["worst error of decode"] == 0
     assert found["a: tg measured"] == pytest.approx(15.0)
+    assert found["a: tg of the middle repetition"] == pytest.approx(7.5)
 
 
 def test_the_order_counts_within_a_shape_and_beyond_five_percent() -> None:

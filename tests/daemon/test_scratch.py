@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from edged.daemon.scratch import KEPT_BYTES, Scratch
+from edged.daemon.scratch import Scratch
 from edged.errors import StorageError
-from edged.models.made import Shape, file, size
+from edged.models.made import Shape, file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,16 +53,6 @@ def test_what_is_mostly_holes_is_made_once(tmp_path: Path) -> None:
         assert first.stat().st_ino == made.st_ino
         assert len(list(tmp_path.iterdir())) == 2
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_largest_are_not_kept(tmp_path: Path) -> None:
-    large = msgspec.structs.replace(HOLLOW, layers=4 + KEPT_BYTES // size(HOLLOW) * 2)
-    assert size(large) > KEPT_BYTES
-    with Scratch(tmp_path) as scratch:
-        first = scratch.made(large)
-        others = {scratch.made(SOLID), scratch.made(layers(2))}
-        assert first not in others
-        assert set(tmp_path.iterdir()) == others
 
 
 def test_what_a_file_system_fills_is_not_kept(tmp_path: Path) -> None:
