@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
-from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from edged.daemon.scratch import Scratch
+from edged.daemon.scratch import IN_USE, Scratch
 from edged.daemon.trying import Trying
 from edged.models import trials
 from edged.models.calibration import Calibration
@@ -68,13 +67,11 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
         return spent() >= 1.0
 
     with Scratch(folder) as scratch:
-        async with Trying(counts, room, clock, late, settings) as trying:
-            for done, trial in enumerate(in_order(planned, timings, spent, tell)):
-                path = await asyncio.to_thread(scratch.made, trial.shape)
-                # What comes after the first round depends on what it found.
-                following = planned[done + 1] if done + 1 < len(planned) else trial
-                ahead = partial(scratch.made, following.shape)
-                timings += await trying.time(trial, path, ahead)
+        trying = Trying(counts, room, clock, late=late, make=scratch.made, settings=settings)
+        async with trying:
+            order = in_order(planned, timings, spent, tell)
+            while together := tuple(islice(order, IN_USE)):
+                timings += await trying.time(together)
             timings += await trying.rest()
     terms = solve(planned, timings)
     return Calibration(

@@ -19,7 +19,7 @@ NAME = "calibrating"
 ENDING = ".gguf"
 SOLID_SHARE = 0.25  # some file systems know no holes: what takes more of its size is not kept
 BLOCK = 512  # bytes that stat counts in, on any file system
-IN_USE = 2  # the one that is being loaded, and the next one, which is made meanwhile
+IN_USE = 2  # who is loaded side by side; more would fill a small memory
 
 
 class Scratch:
@@ -59,7 +59,7 @@ class Scratch:
             path.unlink(missing_ok=True)
 
     def made(self, shape: Shape) -> Path:
-        """The file of a model; those before the last one are gone, unless they are mostly holes.
+        """The file of a model; those before the last two are gone, unless they are mostly holes.
 
         Raises:
             StorageError: The disk does not take it.

@@ -37,8 +37,8 @@ EXPERT_LEAST, EXPERT_MOST, MAPPED_MOST = 64 << 20, 256 << 20, 384 << 20
 # them that it cannot know. So experts of one usual type are tried far beyond them too, in a file of
 # holes: it tells what a byte costs more there.
 FAR, FAR_KIND, FAR_CACHES = "far", "q4_K", 3
-FAR_LEAST = 2 << 30  # bytes
-NEAR = 160 << 20  # bytes of the other experts where caches are larger
+FAR_LEAST = 1 << 30  # bytes; a virtual machine may need 3 s to give out as many the first time
+NEAR = 160 << 20  # bytes of the other experts at most: what they miss less, that model tells
 FAR_SHARE = 8  # of the memory that we may use
 DENSE_HEADS, DENSE_FF = 16, 2048  # so that a block of any type is a small part of the whole
 EXPERT_FF = 768  # as in a model of 30 billion weights
@@ -148,15 +148,14 @@ def plan(
         memory_bytes: That we may use.
     """
     far = list(_far(cache_bytes, memory_bytes))
-    near = bool(far) and MAPPED_CACHES * cache_bytes > MAPPED_MOST
     # What all types rest on first: the last ones may find no time in the second round.
     trials = [*_light(), *far, *_deep(memory_bytes)]
     trials.append(Trial(name=f"dense {ROUTER}", shape=_dense(ROUTER, cache_bytes)))
     for kind in dict.fromkeys((REFERENCE, *kinds)):
         for repack in (False, True):
             if not repack or repackable(kind, EXPERT_FF, features):
-                size = NEAR if near else _beyond(cache_bytes, repack=repack)
-                shape = _experts(kind, size)
+                beyond = _beyond(cache_bytes, repack=repack)
+                shape = _experts(kind, min(NEAR, beyond) if far else beyond)
                 trials += [
                     Trial(name=f"dense {kind}", shape=_dense(kind, cache_bytes), repack=repack),
                     Trial(name=f"experts {kind}", shape=shape, repack=repack, read=_read(shape)),
@@ -215,7 +214,8 @@ def _deep(memory_bytes: int) -> Iterator[Trial]:
         used=USED,
         expert_kind=FAR_KIND,
     )
-    layers = min(DEEP_BLOCKS, memory_bytes // FAR_SHARE // (_expert(chosen) * EXPERTS))
+    most = min(FAR_LEAST, memory_bytes // FAR_SHARE)
+    layers = min(DEEP_BLOCKS, most // (_expert(chosen) * EXPERTS))
     if layers >= FEWEST_DEEP:
         shape = msgspec.structs.replace(chosen, layers=layers)
         yield Trial(name=DEEP_EXPERTS, shape=shape, read=0)
