@@ -51,7 +51,7 @@ TURNS: Final = 2 * trials.ROUNDS
 READ: Final = 512
 KEY: Final = "measure/predict"
 # A machine drifts by more than the goals within minutes: each round calibrates and measures anew.
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 TRUE_ROUNDS: Final = 2  # of minutes each
 APART: Final = 0.05  # variants whose speeds differ by more must be told apart
 MEAN_GOAL: Final = "<= 8"

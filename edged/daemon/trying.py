@@ -28,7 +28,7 @@ TRIAL_S = 120.0  # none takes that long on a Pi; a child that hangs ends calibra
 # Whoever else computes on a machine does so for seconds on end: repetitions in a row all meet him,
 # those of a model that waited for others have a chance not to. A load takes longer than all that is
 # timed with it, so models wait for that as long as there is room.
-WAITING = 64  # children; more than there are trials
+WAITING = 48  # children, more than there are trials; of four threads each in a unit that has 256
 CHILD_BYTES = 128 << 20  # that one takes beside its model
 
 
