@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROMPT: Final = 512
 TOKENS: Final = 128
 LOADS: Final = 2  # at least, of both sides; which pages a process gets is luck, too
-READ_PAIRS, DECODED_PAIRS = 1, 3  # of each load; by turns these differ by a hundredth or two
+READ_PAIRS, DECODED_PAIRS = 2, 3  # of each load; by turns these differ by a hundredth or two
 SHORT_PROMPT: Final = 4  # tokens before those of the template; llama-bench begins with none
 WARM_SEED: Final = 1_000_000
 

@@ -39,6 +39,7 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     planned: Sequence[Trial],
     tell: Callable[[int, int, str], None],
     settings: Settings | None = None,
+    beside: int = 0,
 ) -> Calibration:
     """Time made-up models, in rounds, with the numbers of threads that may be worth it.
 
@@ -50,6 +51,7 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
         planned: See `plan_for`.
         tell: Called before each trial with how many are done, of how many, and its name.
         settings: Of the child.
+        beside: Bytes of files that are to stay in memory meanwhile.
 
     Raises:
         EngineError: A child died, or could not measure.
@@ -58,7 +60,7 @@ async def calibrate(  # noqa: PLR0913 - all that differs between the daemon and 
     began = clock.monotonic()
     timings: list[Timing] = []
     counts = threads_for(facts.cores)
-    room = budget(facts).have // ROOM_SHARE
+    room = max(0, budget(facts).have - beside) // ROOM_SHARE
 
     def spent() -> float:
         return (clock.monotonic() - began) / trials.BUDGET_S

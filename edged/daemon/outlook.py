@@ -118,7 +118,7 @@ class Survey(Protocol):
     def read_headers(self, variants: Sequence[Variant]) -> AsyncIterator[str]:
         """Ask hubs for headers; says what came of each. In the event loop, as the next one."""
 
-    async def calibrate(self, clock: Clock) -> None:
+    async def calibrate(self, clock: Clock, pid: int | None) -> None:
         """Time made-up models in a child of its own; this one runs in the event loop."""
 
 

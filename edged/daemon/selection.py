@@ -67,6 +67,7 @@ class Selection:
     ) -> None:
         self._survey = survey
         self._changer = changer
+        self._engine = engine
         self._timing = Timing(engine)
         self._open_fetcher = open_fetcher
         self._fetcher: Fetcher | None = None
@@ -348,7 +349,7 @@ class Selection:
         return self._mistakes[name] >= MISTAKES
 
     async def _calibrate(self) -> None:
-        await self._survey.calibrate(self._clock)
+        await self._survey.calibrate(self._clock, self._engine.pid)
 
     async def _read_headers(self) -> None:
         if self._view is not None:

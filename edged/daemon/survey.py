@@ -57,7 +57,9 @@ if TYPE_CHECKING:
 
 KIB = 1 << 10
 MAX_STATUS_BYTES = 65_536  # of /proc/PID/status, which has some 60 lines
-_ANONYMOUS = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
+_ANONYMOUS, _MAPPED = (
+    re.compile(rb"^Rss%b:\s+(\d+) kB" % name, re.MULTILINE) for name in (b"Anon", b"File")
+)
 
 
 class Surveyor:
@@ -184,8 +186,12 @@ class Surveyor:
         facts = probe(self._roots)
         return facts, facts.fingerprint(self._build)
 
-    async def calibrate(self, clock: Clock) -> None:
+    async def calibrate(self, clock: Clock, pid: int | None = None) -> None:
         """Time made-up models and write what was found.
+
+        Args:
+            clock: Times it.
+            pid: Of our child, whose model is to stay in memory, though its pages may be taken.
 
         Raises:
             EngineError: A child died.
@@ -194,7 +200,13 @@ class Surveyor:
         facts, board = self.board()
         plan = plan_for(facts, self._roots.root / "sys")
         found = await calibrate(
-            facts, board, self._state_dir, clock, planned=plan, tell=lambda *_: None
+            facts,
+            board,
+            self._state_dir,
+            clock,
+            planned=plan,
+            tell=lambda *_: None,
+            beside=self._resident(pid, _MAPPED),
         )
         save_calibration(self._state_dir, found)
 
@@ -209,13 +221,17 @@ class Surveyor:
 
     def _held(self, pid: int | None) -> int:
         """Bytes that a process has for itself; pages of files are counted as available already."""
+        return self._resident(pid, _ANONYMOUS)
+
+    def _resident(self, pid: int | None, kind: re.Pattern[bytes]) -> int:
+        """Bytes of a process that are in memory."""
         if pid is None:
             return 0
         try:
             text = read_bounded(self._roots.root / f"proc/{pid}/status", MAX_STATUS_BYTES)
         except StorageError:
             return 0
-        found = _ANONYMOUS.search(text)
+        found = kind.search(text)
         return int(found[1]) * KIB if found else 0
 
     def keep(self, measurement: Measurement) -> None:

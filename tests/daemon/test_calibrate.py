@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from edged.clock import SystemClock
+from edged.daemon import calibrate as calibrating
 from edged.daemon.calibrate import (
     DEFAULT_CACHE,
     calibrate,
@@ -104,6 +105,37 @@ def test_nothing_is_timed_again_where_there_is_no_time_left(tmp_path: Path) -> N
         )
     )
     assert told == [trial.name for trial in planned]
+
+
+@pytest.mark.parametrize(
+    ("beside", "room"), [(0, (8 << 30) - (512 << 20)), (4 << 30, 3584 << 20), (99 << 30, 0)]
+)
+def test_half_of_what_is_left_beside_others_may_be_loaded(
+    beside: int, room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    class Full(Exception):  # noqa: N818 - nothing is wrong
+        pass
+
+    def trying(_counts: object, room: int, *_: object, **__: object) -> None:
+        given.append(room)
+        raise Full
+
+    monkeypatch.setattr(calibrating, "Trying", trying)
+    with pytest.raises(Full):
+        asyncio.run(
+            calibrate(
+                FACTS,
+                "b",
+                tmp_path,
+                SystemClock(),
+                planned=small(),
+                tell=lambda *_: None,
+                beside=beside,
+            )
+        )
+    assert given == [room // 2]
 
 
 @pytest.mark.parametrize(("spent", "shorter"), [(0.0, 0), (0.5, 1), (0.99, 2)])

@@ -165,7 +165,8 @@ class House:
         for variant in variants:
             yield f"{variant.id}: its header is known"
 
-    async def calibrate(self, _clock: object) -> None:
+    async def calibrate(self, _clock: object, pid: int | None) -> None:
+        assert pid == self.pid
         self.calibrations += 1
         await self.gate.wait()
         if self.error is not None:

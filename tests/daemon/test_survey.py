@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from edged.clock import SystemClock
+from edged.daemon import survey
 from edged.daemon.outlook import Wish
 from edged.daemon.survey import Surveyor
 from edged.models.calibrationfile import save_calibration
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pytest
+
     from edged.daemon.outlook import View
+    from edged.models.calibration import Calibration
     from edged.models.figures import KvType
     from edged.models.variants import Variant
 
@@ -107,6 +112,23 @@ def test_what_the_child_holds_counts_as_had(tmp_path: Path) -> None:
     (board / "proc/77/status").write_text("VmRSS: 1 kB\nRssAnon:\t12000000 kB\n")
     assert rules(here.look(TARGET, 77))[SEED] == "chosen"
     assert rules(here.look(TARGET, 78))[SEED] == "memory"
+
+
+def test_calibrating_leaves_the_pages_of_what_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, asked = surveyor(tmp_path), []
+
+    async def calibrate(*_: object, beside: int, **__: object) -> Calibration:
+        asked.append(beside)
+        return known(board="b")
+
+    monkeypatch.setattr(survey, "calibrate", calibrate)
+    (tmp_path / "board/proc/77").mkdir()
+    (tmp_path / "board/proc/77/status").write_text("RssAnon:\t12 kB\nRssFile:\t2048 kB\n")
+    for pid in (77, 78, None):
+        asyncio.run(here.calibrate(SystemClock(), pid))
+    assert asked == [2 << 20, 0, 0]
 
 
 def test_signs_tell_of_memory_limits_and_files_and_ever_the_same_while_nothing_changes(
