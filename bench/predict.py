@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 from statistics import mean, median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -112,9 +112,9 @@ def measure(options: Options) -> Result:
         predicted = _predicted(now, paths, facts, calibrations[-1])
         alone = ((key,) for key in now if key in TRUE_FILES)
         for group in (FILES, *alone):
-            loads = {key: _load(paths[key], predicted[key]) for key in group}
-            for key, speeds in _speeds(loads, reads=number == 0).items():
-                rounds[key].append(Round(predicted=predicted[key], **speeds))
+            some = {key: predicted[key] for key in group}
+            for key, found in _measured(paths, some, reads=number == 0).items():
+                rounds[key].append(found)
     seen = [Seen(name=" ".join(key), family=key[0], rounds=tuple(rounds[key])) for key in files]
     return judge(seen, calibrations)
 
@@ -212,27 +212,35 @@ def _load(path: Path, predicted: Prediction) -> Load:
     )
 
 
-def _speeds(loads: Mapping[File, Load], *, reads: bool) -> dict[File, dict[str, Any]]:
-    """Of each what a Round has; all of them are loaded, and one at a time is timed."""
+def _measured(
+    paths: Mapping[File, Path], predicted: Mapping[File, Prediction], *, reads: bool
+) -> dict[File, Round]:
+    """A round of each: all of them are loaded, and one at a time is timed."""
+    frames = {key: _repetitions(paths[key]) for key in predicted}
     with ExitStack() as stack:
-        workers = {key: stack.enter_context(Direct(load)) for key, load in loads.items()}
+        workers = {
+            key: stack.enter_context(Direct(_load(paths[key], each)))
+            for key, each in predicted.items()
+        }
         wait_settled()  # who was measured before had as much as all memory
-        rates: dict[File, list[float]] = {key: [] for key in loads}
+        rates: dict[File, list[float]] = {key: [] for key in predicted}
         for _ in range(TURNS):
             for key, worker in workers.items():
-                rates[key] += _decoded(worker, Path(loads[key].path))
+                times = worker.errand(frames[key], Measured).tg_ms
+                rates[key] += [frames[key].tg / ms * 1e3 for ms in times]
         read = {key: _read(worker) if reads else None for key, worker in workers.items()}
     return {
-        key: {"tg": max(rates[key]), "middle": median(rates[key]), "pp": read[key]} for key in loads
+        key: Round(
+            predicted=predicted[key], tg=max(rates[key]), middle=median(rates[key]), pp=read[key]
+        )
+        for key in predicted
     }
 
 
-def _decoded(worker: Direct, path: Path) -> list[float]:
-    """Tok/s of each repetition."""
+def _repetitions(path: Path) -> Measure:
+    """As many tokens as calibrating takes of a model of that size."""
     passed = sum(part.nbytes for part in parts(check_file(path), Setup(features=(), threads=1)))
-    tokens = trials.in_repetition(passed)
-    frame = Measure(key=KEY, tg=tokens, repeat=trials.TIMES)
-    return [tokens / ms * 1e3 for ms in worker.errand(frame, Measured).tg_ms]
+    return Measure(key=KEY, tg=trials.in_repetition(passed), repeat=trials.TIMES)
 
 
 def _read(worker: Direct) -> float:

@@ -136,12 +136,9 @@ def sampler(request: Generate, n_vocab: int, searches: Searches) -> Sampler:
         n_vocab: Tokens in the vocabulary.
         searches: Of that vocabulary.
     """
-    if request.repeat_penalty < NO_PENALTY:
-        return Sampler(request, n_vocab)
-    if request.temperature == 0.0:
+    if request.temperature == 0.0 and request.repeat_penalty >= NO_PENALTY:
         return Greedy(request, n_vocab, searches.argmax)
-    window = 0 if request.repeat_penalty == NO_PENALTY else _PENALTY_WINDOW
-    best = searches.best(request.top_k and request.top_k + window)
+    best = searches.best(_deciding(request.repeat_penalty, request.top_k))
     return Sampler(request, n_vocab) if best is None else Drawn(request, n_vocab, best)
 
 
@@ -163,15 +160,23 @@ def _chain(request: Generate, n_vocab: int) -> list[Any]:
 def _penalties(penalty: float, chosen: int, n_vocab: int) -> list[Any]:
     """Lower the scores of the last tokens before `chosen` candidates are taken; 0 takes all.
 
-    The sampler looks every candidate up among the last tokens: 0.6 ms with 152,000 of them. As a
-    penalty over 1 only lowers, who is chosen stood among the first `chosen` and the window before.
+    The sampler looks every candidate up among the last tokens: 0.6 ms with 152,000 of them.
     """
     if penalty == NO_PENALTY:
         return []
     penalties = llama.llama_sampler_init_penalties(n_vocab, _PENALTY_WINDOW, penalty, 0.0, 0.0)
+    most = _deciding(penalty, chosen)
+    return [llama.llama_sampler_init_top_k(min(most, n_vocab)), penalties] if most else [penalties]
+
+
+def _deciding(penalty: float, chosen: int) -> int:
+    """How many of the best scores hold all that may be among the first `chosen`; 0: any may be.
+
+    As a penalty over 1 only lowers, who is chosen stood among those and the window before.
+    """
     if penalty < NO_PENALTY or not chosen:
-        return [penalties]
-    return [llama.llama_sampler_init_top_k(min(chosen + _PENALTY_WINDOW, n_vocab)), penalties]
+        return 0
+    return chosen if penalty == NO_PENALTY else chosen + _PENALTY_WINDOW
 
 
 def _seed(seed: int | None) -> int:

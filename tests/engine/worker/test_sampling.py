@@ -135,6 +135,15 @@ def rows(row: ctypes.Array[ctypes.c_float]) -> Iterator[list[float]]:
         yield values
 
 
+def alike(ours: Sampler, theirs: Any, row: ctypes.Array[ctypes.c_float]) -> list[int]:
+    """What both choose of the scores of some steps, which is the same."""
+    chosen = []
+    for values in rows(row):
+        chosen.append(ours.choose(None, 0))
+        assert chosen[-1] == choose(theirs, values)
+    return chosen
+
+
 @pytest.mark.parametrize("penalty", [1.0, 1.1, 3.0])
 def test_the_search_for_the_best_chooses_what_the_plain_chain_does(
     penalty: float, row: ctypes.Array[ctypes.c_float], monkeypatch: pytest.MonkeyPatch
@@ -149,10 +158,7 @@ def test_the_search_for_the_best_chooses_what_the_plain_chain_does(
     monkeypatch.setattr(llama, "llama_sampler_sample", sample)
     ours, theirs = sampler(prompt(**fields), N_VOCAB, Searches(N_VOCAB)), plain(**fields)
     assert isinstance(ours, Greedy)
-    chosen = []
-    for values in rows(row):
-        chosen.append(ours.choose(None, 0))
-        assert chosen[-1] == choose(theirs, values)
+    chosen = alike(ours, theirs, row)
     assert len(set(chosen)) > 3
     assert bool(asked) == (penalty > 1.0), "the chain was asked where no penalty was, or never"
     assert len(asked) < STEPS
@@ -177,10 +183,7 @@ def test_of_a_few_the_chain_draws_whom_it_would_of_all(
     ours = sampler(prompt(**fields, seed=3), N_VOCAB, Searches(N_VOCAB))
     theirs = plain(**fields, seed=3)
     assert isinstance(ours, Drawn)
-    chosen = []
-    for values in rows(row):
-        chosen.append(ours.choose(None, 0))
-        assert chosen[-1] == choose(theirs, values)
+    chosen = alike(ours, theirs, row)
     assert fields["top_k"] == 1 or len(set(chosen)) > 3
     ours.close()
     llama.llama_sampler_free(theirs)
