@@ -7,13 +7,10 @@ its first sampler leaves a few. Here it is given those few.
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Final
+from typing import Any
 
-from edged.engine.worker.native import llama
+from edged.engine.worker.scored import Scored
 from edged.engine.worker.search import POINTER, Search, bound
-
-_NUMBERS_EACH: Final = ctypes.sizeof(llama.llama_token_data) // ctypes.sizeof(ctypes.c_float)
-_ID, _SCORE = 0, 1  # places of 4 bytes in a llama_token_data
 
 _top_k = bound("ggml_top_k", POINTER, POINTER, POINTER, ctypes.c_int)
 _rows = bound("ggml_get_rows", POINTER, POINTER, POINTER, POINTER)
@@ -32,25 +29,18 @@ class Best(Search):
         self._count = count
         self._places = (ctypes.c_int32 * count)()
         self._values = (ctypes.c_float * count)()
-        self._data = (llama.llama_token_data * count)()
-        parts = memoryview(self._data).cast("B")
-        self._parts = (
-            (parts.cast("i")[_ID::_NUMBERS_EACH], memoryview(self._places).cast("B").cast("i")),
-            (parts.cast("f")[_SCORE::_NUMBERS_EACH], memoryview(self._values).cast("B").cast("f")),
+        self._found = (
+            memoryview(self._places).cast("B").cast("i"),
+            memoryview(self._values).cast("B").cast("f"),
         )
-        self._array = llama.llama_token_data_array()
-        self._array.data = self._data
+        self._scored = Scored(count)
 
     def chosen(self, address: int, chain: Any) -> int:
         """What a chain chooses of the best of the scores at an address, which it gets unsorted."""
         self._search(address)
-        for part, found in self._parts:
-            part[:] = found
-        self._array.size = self._count
-        self._array.selected = -1
-        self._array.sorted = False
-        llama.llama_sampler_apply(chain, ctypes.byref(self._array))
-        return int(self._data[self._array.selected].id)
+        self._scored.put(*self._found)
+        self._scored.apply(chain)
+        return self._scored.chosen[0]
 
     def _build(self, context: int, address: int) -> list[int]:
         scores = self._scores(context, address, self._size, 1)

@@ -22,7 +22,7 @@ def greedy() -> Iterator[Any]:
 
 def found(best: Best) -> dict[int, float]:
     """Whom the chain was given, with their scores."""
-    return {each.id: each.logit for each in best._data}
+    return {each.id: each.logit for each in best._scored._data}
 
 
 @pytest.mark.parametrize(("size", "count"), [(64, 1), (64, 64), (1000, 64), (32_001, 128)])
