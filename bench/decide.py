@@ -26,7 +26,7 @@ CHOICES: Final = {
     LARGE: ("b", "c", "d f", "g"),
 }
 # So that the prompt has some 500 tokens, as one that describes a house.
-REPEATS: Final = {POCKET: 11, LARGE: 3}
+REPEATS: Final = {POCKET: 11, LARGE: 5}
 WISHES: Final = (
     "Turn on the light in the {room}.",
     "It is too warm in the {room}.",

@@ -63,7 +63,7 @@ def add_vocabulary(writer: gguf.GGUFWriter, words: vocabulary.Vocabulary) -> Non
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(words.tokens)
     writer.add_token_types(words.kinds)
-    writer.add_token_merges(vocabulary.MERGES)
+    writer.add_token_merges(words.merges)
     writer.add_bos_token_id(words.end_of_text)
     writer.add_eos_token_id(words.turn_end)
     writer.add_pad_token_id(words.end_of_text)

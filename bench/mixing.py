@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench import synthetic
 from bench.direct import Direct
+from bench.peer import prompts
 from bench.report import Figure, Options, Result, Series, judged, median, run, told
 from edged.engine.frames import Delta, Done, Load, Message, Prefill
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 SHAPE: Final = "overhead"
 THREADS: Final = min(4, os.cpu_count() or 1)
 SHARES: Final = (0.25, 0.5, 0.75)
-READ: Final = 384  # tokens of the long prompt, about
+READ: Final = 384  # tokens of the long prompt, without its turn
 ALONE: Final = 48  # tokens decoded before it comes
 ENDLESS: Final = 100_000
 ROUNDS: Final = 2
@@ -71,7 +72,7 @@ def _round(worker: Direct, number: int) -> tuple[float, float]:
     running = worker.ask(_user(f"{number}"), max_tokens=ENDLESS)
     worker.say(running)
     alone = _rate(worker, running.key, ALONE)
-    long = worker.ask(_user(f"{number} " + "abd " * (READ // 4)), max_tokens=1)
+    long = worker.ask(_user(prompts.text(number, READ)), max_tokens=1)
     worker.say(long)
     began = time.monotonic()
     tokens, first, last, read = 0, 0.0, began, 0

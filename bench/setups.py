@@ -15,6 +15,7 @@ import psutil
 
 from bench import synthetic
 from bench.direct import Direct
+from bench.peer import prompts
 from bench.report import Options, Result, run
 from bench.setups_verdict import SHIPPED, Measured, judge
 from edged.engine.frames import Load, Message
@@ -30,8 +31,7 @@ DECODED: Final = 48
 ROUNDS: Final = 3
 FULL_ROUNDS: Final = 9
 MIB: Final = 2**20
-# One byte is one token of the made-up vocabulary, save a few pairs that it joins.
-DEEP: Final = "xyz " * (DEPTH // 4)
+DEEP: Final = prompts.text(1_000_000, DEPTH)
 
 SETUPS: Final[Mapping[str, Mapping[str, object]]] = {
     SHIPPED: {},
@@ -75,7 +75,8 @@ def _load(path: str, fields: Mapping[str, object]) -> Load:
 
 
 def _round(name: str, worker: Direct, number: int) -> Measured:
-    unread = f"{number} " + "abd " * (READ // 4 - 8)  # another beginning each round: nothing cached
+    # Another beginning each round: nothing of it is cached.
+    unread = prompts.text(number, READ - prompts.turn_tokens())
     read, shallow, deep = (
         worker.answer(worker.ask(Message(role="user", content=text), max_tokens=count))[0]
         for text, count in ((unread, 1), (f"{number}", DECODED), (DEEP, DECODED))

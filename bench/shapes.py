@@ -112,6 +112,19 @@ SHAPES: Final[dict[str, Shape]] = {
         vocabulary=512,
         context=2048,
     ),
+    # Large enough a vocabulary for the words of `bench.peer.prompts`.
+    "tiny-spoken": Shape(
+        layers=2,
+        d_model=256,
+        heads=4,
+        kv_heads=2,
+        head=64,
+        experts=4,
+        used=2,
+        ff=256,
+        vocabulary=20_480,
+        context=2048,
+    ),
     "tiny-dense": Shape(
         layers=2,
         d_model=256,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-RECIPE: Final = 1  # raise it when the bytes of a file change, so that cached ones are not reused
+RECIPE: Final = 2  # raise it when the bytes of a file change, so that cached ones are not reused
 EMBEDDING_DEVIATION: Final = 1.0  # the first norm rescales it; f16 block scales hold it well
 DEFAULT_MIX: Final = "2.70"
 

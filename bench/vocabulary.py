@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ CHAT_TEMPLATE: Final = (
 )
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _WORD_LETTERS: Final = 4
+SPOKEN_LETTERS: Final = 3  # 18,278 words: a prompt as various as random tokens are
 
 
 class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,12 +35,14 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tokens: Each token's text in GPT-2's byte alphabet.
         kinds: NORMAL or CONTROL for each token.
+        merges: Pairs of texts that llama.cpp joins to one token, the most urgent first.
         end_of_text: Token id.
         turn_end: Token id; ends an answer.
     """
 
     tokens: tuple[str, ...]
     kinds: tuple[int, ...]
+    merges: tuple[str, ...]
     end_of_text: int
     turn_end: int
 
@@ -51,22 +55,37 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
 def make(size: int) -> Vocabulary:
     """Make a vocabulary of `size` tokens, at least SMALLEST.
 
+    Where there is room for all of them, each word of up to SPOKEN_LETTERS letters after a space
+    is a token of a text; the longer words that fill the rest are in no text.
+
     Raises:
         ValueError: The size leaves no room for every byte and mark.
     """
     if size < SMALLEST:
         message = f"a vocabulary needs at least {SMALLEST} tokens, not {size}"
         raise ValueError(message)
+    room = size - SMALLEST
+    spoken = [SPACE + word for count in range(1, SPOKEN_LETTERS + 1) for word in spelt(count)]
+    if len(spoken) > room:
+        spoken = []
+    # Shorter words come first, so that a long one is joined from its beginning on.
+    merges = (*(f"{word[:-1]} {word[-1]}" for word in spoken), *MERGES)
     merged = [merge.replace(" ", "") for merge in MERGES]
-    words = [_word(number) for number in range(size - SMALLEST)]
-    tokens = (*byte_alphabet(), *merged, *words, *SPECIALS)
+    filling = [_word(number) for number in range(room - len(spoken))]
+    tokens = (*byte_alphabet(), *merged, *spoken, *filling, *SPECIALS)
     normal = size - len(SPECIALS)
     return Vocabulary(
         tokens=tokens,
         kinds=(NORMAL,) * normal + (CONTROL,) * len(SPECIALS),
+        merges=merges,
         end_of_text=tokens.index(END_OF_TEXT),
         turn_end=tokens.index(TURN_END),
     )
+
+
+def spelt(letters: int) -> list[str]:
+    """All words of so many letters."""
+    return ["".join(word) for word in product(_LETTERS, repeat=letters)]
 
 
 def byte_alphabet() -> list[str]:

@@ -1,33 +1,27 @@
-"""Prompts of an exact number of tokens for the made-up models."""
+"""Prompts of an exact number of tokens for the made-up models of large vocabularies."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import numpy as np
 
 from bench.tasks import render
-from bench.vocabulary import MERGES, SPECIALS
+from bench.vocabulary import MERGES, SPECIALS, SPOKEN_LETTERS, spelt
 
-# Each byte of these is one token, for no merge joins them. Many tokens, as a MoE reads a text of
-# few different ones with few of its experts, and so faster.
-SHORT: Final = "bcdfgjklmpqsuvwxyzBCDFGJKLMPQSUVWXYZ0123456789!#$%&()*+,-./:;=?@[]^_{}~"
-LONG: Final = "".join(map(chr, (*range(0xC0, 0x250), *range(0x3B1, 0x482), *range(0x48A, 0x530))))
-LONG_BYTES: Final = 2
+# Each is one token after a space. As many as these, as a MoE reads a text of few different tokens
+# with few of its experts, and so faster than llama-bench, which reads random ones.
+WORDS: Final = tuple(spelt(SPOKEN_LETTERS))
 
 
 def text(seed: int, tokens: int) -> str:
-    """Characters that are exactly `tokens` tokens; another seed differs from the first one on."""
+    """Words that are exactly `tokens` tokens; another seed differs from the first one on."""
     rng = np.random.default_rng(seed)
     # Neighbouring seeds begin with different ones, so that no prefix cache knows more of one
     # than of the next.
-    pieces = [SHORT[seed % len(SHORT)]]
-    left = tokens - 1
-    while left:
-        alphabet = LONG if left >= LONG_BYTES and rng.random() < 1 / LONG_BYTES else SHORT
-        pieces.append(alphabet[int(rng.integers(len(alphabet)))])
-        left -= len(pieces[-1].encode())
-    return "".join(pieces)
+    chosen = [seed % len(WORDS), *rng.integers(len(WORDS), size=tokens - 1)]
+    return "".join(f" {WORDS[number]}" for number in chosen)
 
 
 def turn_tokens() -> int:
@@ -39,6 +33,7 @@ def count(rendered: str) -> int:
     """Tokens of a rendered prompt whose text is that of `text`."""
     for special in SPECIALS:
         rendered = rendered.replace(special, "\0")
+    rendered = re.sub(rf" [a-z]{{{SPOKEN_LETTERS}}}", "\0", rendered)
     # What the template says has merges, but no two that could want the same letter.
     for merge in MERGES:
         rendered = rendered.replace(merge.replace(" ", ""), "\0")

@@ -106,7 +106,7 @@ def test_a_persona_goes_to_the_disk_and_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kv_type: str
 ) -> None:
     path = tmp_path / "m.gguf"
-    synthetic.write(path, SHAPES["tiny-dense"], MIXES["2.70"])
+    synthetic.write(path, SHAPES["tiny-spoken"], MIXES["2.70"])
     monkeypatch.setattr(persona, "QUESTIONS", 2)
     load = Load(path=str(path), threads=1, threads_batch=1, kv_type=kv_type)  # type: ignore[arg-type]
     kept, peak = persona.measure(load, tmp_path)

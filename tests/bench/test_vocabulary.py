@@ -28,9 +28,24 @@ def test_bytes_that_cannot_be_seen_have_another_letter() -> None:
     assert letters[ord(" ")] == vocabulary.SPACE
 
 
-def test_every_merge_joins_to_a_token() -> None:
-    tokens = set(vocabulary.make(vocabulary.SMALLEST).tokens)
-    assert all(merge.replace(" ", "") in tokens for merge in vocabulary.MERGES)
+@pytest.mark.parametrize("size", [vocabulary.SMALLEST, 512, 32_768])
+def test_every_merge_joins_two_tokens_to_one(size: int) -> None:
+    words = vocabulary.make(size)
+    tokens = set(words.tokens)
+    for merge in words.merges:
+        left, right = merge.split(" ")
+        assert {left, right, left + right} <= tokens
+
+
+def test_a_small_vocabulary_has_no_word_that_a_text_could_reach() -> None:
+    assert vocabulary.make(512).merges == vocabulary.MERGES
+
+
+def test_each_short_word_is_reached_in_a_large_one() -> None:
+    merges = vocabulary.make(32_768).merges
+    assert merges[0] == f"{vocabulary.SPACE} a"
+    assert f"{vocabulary.SPACE}th e" in merges
+    assert len(merges) == 26 + 26**2 + 26**3 + len(vocabulary.MERGES)
 
 
 def test_too_few_tokens_are_refused() -> None:

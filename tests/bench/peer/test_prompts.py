@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bare]:
     model: Path = tmp_path_factory.mktemp("model") / "m.gguf"
-    synthetic.write(model, SHAPES["tiny"], MIXES["2.70"])
+    synthetic.write(model, SHAPES["tiny-spoken"], MIXES["2.70"])
     loaded = Bare(model, Settings(context=256))
     yield loaded
     loaded.close()
@@ -50,10 +50,10 @@ def test_prefix_and_question_are_as_long_as_told(bare: Bare) -> None:
 
 
 def test_neighbouring_texts_differ_from_the_first_token_on() -> None:
-    firsts = [text(seed, 30)[0] for seed in range(40)]
+    firsts = [text(seed, 30).split()[0] for seed in range(40)]
     assert len(set(firsts)) == len(firsts)
     assert text(3, 30) == text(3, 30)
 
 
-def test_a_long_text_has_many_tokens_so_that_it_wakes_every_expert(bare: Bare) -> None:
-    assert len(set(bare.tokenize(text(1, 500)))) > SHAPES["overhead"].experts
+def test_a_long_text_has_hardly_a_token_twice_as_a_random_one(bare: Bare) -> None:
+    assert len(set(bare.tokenize(text(1, 500)))) > 480
