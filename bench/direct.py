@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -114,6 +115,10 @@ class Direct:
         while not isinstance(heard := self.hear(), kind):
             pass
         return heard
+
+    def heard(self, timeout_s: float) -> bool:
+        """Whether `hear` would not wait, after so many seconds at most."""
+        return bool(self._heard or select.select([self._sock], [], [], max(0.0, timeout_s))[0])
 
     def hear(self) -> FromChild:
         """The next frame.

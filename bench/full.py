@@ -1,7 +1,12 @@
-"""The whole 30B-A3B shape at 2.70 bits per weight; by hand: 20 GB of disk, 16 GB of memory."""
+"""The whole 30B-A3B shape at 2.70 bits per weight; by hand: 20 GB of disk, 16 GB of memory.
+
+Worker and llama-bench are loaded at once and compute by turns of a second; the file is mapped by
+both. Where this CPU has weights of its types rearranged, each has a copy of those.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -13,8 +18,10 @@ from bench.full_verdict import Found, Round, judge
 from bench.mixes import MIXES
 from bench.others import wait_settled
 from bench.peer import prompts
-from bench.peer.programs import Same, llama_bench
-from bench.peer.reports import bench_row
+from bench.peer.halting import HaltingBench
+from bench.peer.programs import Same
+from bench.peer.turns import Player, alternate
+from bench.peer.working import Working
 from bench.report import Options, Result, run
 from bench.roofline import bytes_per_token, read_gb_per_s
 from bench.shapes import SHAPES, bits_per_weight, plan
@@ -23,7 +30,7 @@ from edged.engine.frames import Load, Message
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edged.engine.frames import KvType
+    from edged.engine.frames import Generate, KvType
 
 SHAPE: Final = "30b-a3b"
 MIX: Final = synthetic.DEFAULT_MIX
@@ -80,43 +87,38 @@ def _load(model: Path, kv_type: KvType = "f16") -> Load:
 
 
 def _rounds(model: Path, count: int) -> tuple[list[Round], Footprint]:
-    """One side after the other: two copies of rearranged weights may not fit the memory."""
-    rounds: list[Round] = []
-    peaks: list[Footprint] = []
-    for number in range(count):
-        bench = llama_bench(
-            Same(model=model, threads=THREADS, batch=BATCH), "-p", str(READ), "-n", str(DECODED)
-        )
-        wait_settled()  # 10 GB that it gave back would slow whoever is next
-        pp, tg, load_s, taken = _edged(model, number)
-        wait_settled()
-        peaks.append(taken)
-        rounds.append(
-            Round(
-                tg=tg,
-                pp=pp,
-                tg_bench=bench_row(bench, gen=DECODED).tokens_per_second,
-                pp_bench=bench_row(bench, prompt=READ).tokens_per_second,
-                load_s=load_s,
-            )
-        )
-    peak = peaks[0]
-    for taken in peaks[1:]:
-        peak = larger(peak, taken)
-    return rounds, peak
+    rounds, peaks = zip(*(_round(model, number) for number in range(count)), strict=True)
+    return list(rounds), functools.reduce(larger, peaks)
 
 
-def _edged(model: Path, number: int) -> tuple[float, float, float, Footprint]:
-    """Tokens read and decoded per second, seconds until ready, and memory."""
+def _round(model: Path, number: int) -> tuple[Round, Footprint]:
+    """A load of each side, and what the worker took at most."""
     began = time.monotonic()
     with Direct(_load(model)) as worker:
         load_s = time.monotonic() - began
-        read = _turn(number, READ - prompts.turn_tokens())
-        (pp,) = worker.answer(worker.ask(read, max_tokens=1))
-        (tg,) = worker.answer(worker.ask(_turn(1000 + number, ASIDE), max_tokens=DECODED + 1))
+        wait_settled()  # 10 GB that somebody gave back would slow whoever is next
+        ours = Working(worker)
+        read = worker.ask(_turn(number, READ - prompts.turn_tokens()), max_tokens=1)
+        decode = worker.ask(_turn(1000 + number, ASIDE), max_tokens=DECODED + 1)
+        same = Same(model=model, threads=THREADS, batch=BATCH)
+        with HaltingBench(same, (READ,), (DECODED,)) as peer:
+            pp_bench = _beside(ours, peer, read)
+            pp = ours.read_tps
+            tg_bench = _beside(ours, peer, decode)
         taken = footprint(worker.pid)
-    pp_tps = (pp.prompt_tokens - pp.cached_tokens) / pp.prompt_ms * 1e3
-    return pp_tps, (tg.completion_tokens - 1) / tg.predicted_ms * 1e3, load_s, taken
+    wait_settled()
+    found = Round(tg=ours.decode_tps, pp=pp, tg_bench=tg_bench, pp_bench=pp_bench, load_s=load_s)
+    return found, taken
+
+
+def _beside(ours: Working, peer: HaltingBench, request: Generate) -> float:
+    """Ask the worker while llama-bench does its next test; what the test says, in tok/s."""
+    peer.begin()
+    ours.turns.halt()
+    ours.begin(request)
+    alternate(Player(ours.turns, ours.over), Player(peer.turns, peer.over))
+    ours.turns.go()
+    return peer.row().tokens_per_second
 
 
 def _turn(seed: int, tokens: int) -> Message:

@@ -20,7 +20,7 @@ MB: Final = 1e6
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """The worker and llama-bench, one right after the other, in tok/s.
+    """The worker and llama-bench by turns, in tok/s.
 
     Attributes:
         tg: Decoding by the worker.

@@ -1,18 +1,12 @@
-"""Where llama.cpp's programs are, what they and edged are told alike, and llama-bench."""
+"""Where llama.cpp's programs are, and what they and edged are told alike."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Final
 
 import msgspec
-
-from bench.peer.reports import BenchRow, bench_rows
-
-BENCH_TIMEOUT_S: Final = 600.0
 
 
 class Same(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,16 +44,3 @@ def folder() -> Path:
         message = f"there is no {path}/llama-server; run `make peers` first"
         raise FileNotFoundError(message)
     return path.resolve()
-
-
-def llama_bench(same: Same, *sizes: str, repetitions: int = 1) -> tuple[BenchRow, ...]:
-    """Run llama-bench once; `sizes` are its options such as `-p 512`."""
-    command = (str(folder() / "llama-bench"), *same.options, *sizes)
-    output = ("-r", str(repetitions), "-o", "json")
-    run = subprocess.run(
-        (*command, *output), capture_output=True, timeout=BENCH_TIMEOUT_S, check=False
-    )
-    if run.returncode:
-        message = f"llama-bench: exit code {run.returncode}\n{run.stderr.decode(errors='replace')}"
-        raise ChildProcessError(message)
-    return bench_rows(run.stdout)

@@ -91,24 +91,6 @@ class ChatChunk(msgspec.Struct, frozen=True, kw_only=True):
     timings: Timings | None = None
 
 
-def bench_rows(out: bytes) -> tuple[BenchRow, ...]:
-    """The tests of `llama-bench -o json`, in its order."""
-    return msgspec.json.decode(out, type=tuple[BenchRow, ...])
-
-
-def bench_row(rows: tuple[BenchRow, ...], *, prompt: int = 0, gen: int = 0) -> BenchRow:
-    """The test of these sizes.
-
-    Raises:
-        LookupError: There is none.
-    """
-    for row in rows:
-        if (row.n_prompt, row.n_gen) == (prompt, gen):
-            return row
-    message = f"llama-bench tells nothing of {prompt} and {gen} tokens"
-    raise LookupError(message)
-
-
 def chunk(line: bytes) -> Chunk | None:
     """The event in one line of a completion's stream, if there is one."""
     data = _data(line)

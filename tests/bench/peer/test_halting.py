@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from bench.peer import halting
 from bench.peer.halting import HaltingBench
 from bench.peer.programs import Same
-from bench.peer.reports import BenchRow, bench_rows
+from tests.bench.peer.recordings import bench_rows
 
-RECORDED = Path(__file__).with_name("recorded") / "llama-bench.json"
+if TYPE_CHECKING:
+    from bench.peer.reports import BenchRow
+
 SAME = Same(model=Path("/m.gguf"), threads=3, batch=256)
 PAUSE_S = 0.1  # of the stand-in
 LONGER_S = 0.5
@@ -45,7 +48,7 @@ def timeless(row: BenchRow) -> BenchRow:
 def test_each_row_is_one_test_and_between_them_it_stands_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = bench_rows(RECORDED.read_bytes())
+    rows = bench_rows()
     for number, row in enumerate(rows):
         (tmp_path / str(number)).write_bytes(msgspec.json.encode(row) + b"\n")
     script = (
@@ -68,7 +71,7 @@ def test_each_row_is_one_test_and_between_them_it_stands_still(
 def test_the_time_that_it_stood_still_is_not_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = msgspec.structs.replace(bench_rows(RECORDED.read_bytes())[0], samples_ns=(10**10,))
+    row = msgspec.structs.replace(bench_rows()[0], samples_ns=(10**10,))
     (tmp_path / "row").write_bytes(msgspec.json.encode(row) + b"\n")
     script = f"cd {tmp_path}; {SAYS} >&2; sleep {PAUSE_S}; cat row; sleep 60"
     stand_in(tmp_path, monkeypatch, script)

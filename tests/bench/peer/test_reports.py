@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
-from bench.peer.reports import Chunk, bench_row, bench_rows, chunk
+from bench.peer.reports import Chunk, chunk
 from bench.peer.served import read
-
-RECORDED = Path(__file__).with_name("recorded")
+from tests.bench.peer.recordings import FOLDER, bench_rows
 
 
 def test_llama_bench_is_read() -> None:
-    rows = bench_rows((RECORDED / "llama-bench.json").read_bytes())
-    reading, decoding = bench_row(rows, prompt=512), bench_row(rows, gen=128)
+    reading, decoding = bench_rows()
+    assert (reading.n_prompt, decoding.n_gen) == (512, 128)
     assert reading.samples_ns == (3_947_962_062,)
     assert reading.tokens_per_second == pytest.approx(129.687163)  # its own avg_ts
     assert decoding.tokens_per_second == pytest.approx(6.49224)
@@ -24,19 +21,13 @@ def test_llama_bench_is_read() -> None:
 
 
 def test_the_middle_repetition_counts() -> None:
-    row = bench_rows((RECORDED / "llama-bench.json").read_bytes())[0]
+    row = bench_rows()[0]
     many = msgspec.structs.replace(row, samples_ns=(10**9, 2 * 10**9, 9 * 10**9))
     assert many.tokens_per_second == pytest.approx(256.0)
 
 
-def test_a_test_that_was_not_run_is_missed() -> None:
-    rows = bench_rows((RECORDED / "llama-bench.json").read_bytes())
-    with pytest.raises(LookupError, match="20 and 0 tokens"):
-        bench_row(rows, prompt=20)
-
-
 def test_a_stream_of_llama_server_is_read() -> None:
-    lines = (RECORDED / "llama-server.txt").read_bytes().splitlines(keepends=True)
+    lines = (FOLDER / "llama-server.txt").read_bytes().splitlines(keepends=True)
     events = [event for line in lines if (event := chunk(line)) is not None]
     assert [event.content for event in events] == [" egsd", " eqea", " aeef", ""]
     answer = read(list(enumerate(events, start=1)), 0.0)
