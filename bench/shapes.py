@@ -88,6 +88,18 @@ class MambaShape(Shape, frozen=True, kw_only=True):
             yield from feed_forward(self, mix, layer)
 
 
+_TINY: Final = Shape(
+    layers=2,
+    d_model=256,
+    heads=4,
+    kv_heads=2,
+    head=64,
+    experts=4,
+    used=2,
+    ff=256,
+    vocabulary=512,
+    context=2048,
+)
 SHAPES: Final[dict[str, Shape]] = {
     "30b-a3b": Shape(layers=48),
     # Real tensors and few layers: a token takes tens of milliseconds and the file fits a laptop.
@@ -100,43 +112,10 @@ SHAPES: Final[dict[str, Shape]] = {
     "dense-1.7b": Shape(layers=28, heads=16, kv_heads=8, experts=0, used=0, ff=6144),
     # A true layer beside a small vocabulary: attention weighs in it as it does in the whole model.
     "one-layer": Shape(layers=1, vocabulary=1024),
-    "tiny": Shape(
-        layers=2,
-        d_model=256,
-        heads=4,
-        kv_heads=2,
-        head=64,
-        experts=4,
-        used=2,
-        ff=256,
-        vocabulary=512,
-        context=2048,
-    ),
+    "tiny": _TINY,
     # Large enough a vocabulary for the words of `bench.peer.prompts`.
-    "tiny-spoken": Shape(
-        layers=2,
-        d_model=256,
-        heads=4,
-        kv_heads=2,
-        head=64,
-        experts=4,
-        used=2,
-        ff=256,
-        vocabulary=20_480,
-        context=2048,
-    ),
-    "tiny-dense": Shape(
-        layers=2,
-        d_model=256,
-        heads=4,
-        kv_heads=2,
-        head=64,
-        experts=0,
-        used=0,
-        ff=512,
-        vocabulary=512,
-        context=2048,
-    ),
+    "tiny-spoken": msgspec.structs.replace(_TINY, vocabulary=20_480),
+    "tiny-dense": msgspec.structs.replace(_TINY, experts=0, used=0, ff=512),
     # Next to no body, so that what is not llama_decode shows beside it.
     **{
         f"slight-{name}": Shape(
