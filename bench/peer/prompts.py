@@ -10,8 +10,8 @@ import numpy as np
 from bench.tasks import render
 from bench.vocabulary import MERGES, SPECIALS, SPOKEN_LETTERS, spelt
 
-# Each is one token after a space. As many as these, as a MoE reads a text of few different tokens
-# with few of its experts, and so faster than llama-bench, which reads random ones.
+# Each is one token after a space. As many as these, as llama-bench reads random tokens: a text of
+# 150 different ones was read in 1.016 times the time of those.
 WORDS: Final = tuple(spelt(SPOKEN_LETTERS))
 
 
