@@ -20,7 +20,7 @@ from bench.others import wait_settled
 from bench.peer import prompts
 from bench.peer.halting import HaltingBench
 from bench.peer.programs import Same
-from bench.peer.turns import Player, alternate
+from bench.peer.turns import Player, ask_beside
 from bench.peer.working import Working
 from bench.report import Options, Result, run
 from bench.roofline import bytes_per_token, read_gb_per_s
@@ -118,10 +118,8 @@ def _round(model: Path, number: int) -> tuple[Round, Footprint]:
 def _beside(ours: Working, peer: HaltingBench, request: Generate) -> float:
     """Ask the worker while llama-bench does its next test; what the test says, in tok/s."""
     peer.begin()
-    ours.turns.halt()
-    ours.begin(request)
-    alternate(Player(ours.turns, ours.over), Player(peer.turns, peer.over))
-    ours.turns.go()
+    ask = functools.partial(ours.begin, request)
+    ask_beside(ask, Player(ours.turns, ours.over), Player(peer.turns, peer.over))
     return peer.row().tokens_per_second
 
 

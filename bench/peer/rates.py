@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,7 +15,7 @@ from bench.peer.pairs import RatePair
 from bench.peer.prompts import text, turn_tokens
 from bench.peer.rounds import rounds
 from bench.peer.serving import NODE, Edged, config
-from bench.peer.turns import Player, Turns, alternate
+from bench.peer.turns import Player, Turns, ask_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,10 +84,11 @@ def _pair(ours: Ours, peer: HaltingBench, question: tuple[str, int]) -> RatePair
     peer.begin()
     others = Others()
     before = cpu_s(ours.worker)
-    ours.turns.halt()
-    ours.listener.begin(*question)
-    alternate(Player(ours.turns, ours.listener.over), Player(peer.turns, peer.over))
-    ours.turns.go()
+    ask_beside(
+        partial(ours.listener.begin, *question),
+        Player(ours.turns, ours.listener.over),
+        Player(peer.turns, peer.over),
+    )
     asked, row = ours.asked(), peer.row()
     cores = (cpu_s(ours.worker) - before) / (asked.end_s - asked.sent_s)
     return RatePair(others=others.cores, asked=asked, cores=cores, row=row)

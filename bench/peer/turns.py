@@ -76,3 +76,17 @@ def alternate(*players: Player) -> None:
             if player.over(SLICE_S):
                 left.remove(player)
             player.turns.halt()
+
+
+def ask_beside(ask: Callable[[], None], asked: Player, other: Player) -> None:
+    """Ask one side while it stands still; once both are done it runs on.
+
+    Args:
+        ask: Must not wait for the side that is asked.
+        asked: It idles so far.
+        other: It stands still, right before what it is to do; so it does afterwards.
+    """
+    asked.turns.halt()
+    ask()
+    alternate(asked, other)
+    asked.turns.go()

@@ -13,7 +13,7 @@ from edged.serving.text import plain
 
 if TYPE_CHECKING:
     from edged.serving.events import Completed, EngineLost, RunFailed
-    from edged.serving.request import Request
+    from edged.serving.request import Request, Status
     from edged.serving.running import Job, Run
 
 SHUTTING_DOWN = ReplyError(code="shutting_down", message="the daemon is stopping")
@@ -24,7 +24,8 @@ INTERRUPTED = ReplyError(
 
 # The engine's words for a request that it did not begin.
 PROMPT_TOO_LONG = "prompt_too_long"
-_REJECTED = frozenset({PROMPT_TOO_LONG, "bad_schema", "too_late"})
+TOO_LATE = "too_late"
+_REJECTED = frozenset({PROMPT_TOO_LONG, "bad_schema", TOO_LATE})
 
 
 def refused(request_id: str, code: str, message: str, retry_after_s: float | None = None) -> Reply:
@@ -71,7 +72,7 @@ def _cut_in_time(reply: Reply, request: Request) -> Reply:
 
 
 def _late(request: Request) -> ReplyError:
-    return ReplyError(code="too_late", message=f"no answer within {_within(request)}")
+    return ReplyError(code=TOO_LATE, message=f"no answer within {_within(request)}")
 
 
 def _within(request: Request) -> str:
@@ -133,17 +134,16 @@ def expired(job: Job, now: float) -> Reply:
     else:
         message = f"not started within {job.request.expires_in:g} s"
         error = ReplyError(code="expired", message=message)
-    return Reply(id=job.request.id, status="expired", error=error, timings=_waited(job, now))
+    return _ended(job, "expired", error, now)
 
 
 def unserved(job: Job, error: ReplyError, now: float, *, rejected: bool = False) -> Reply:
     """It waited in vain."""
-    return Reply(
-        id=job.request.id,
-        status="rejected" if rejected else "failed",
-        error=error,
-        timings=_waited(job, now),
-    )
+    return _ended(job, "rejected" if rejected else "failed", error, now)
+
+
+def _ended(job: Job, status: Status, error: ReplyError, now: float) -> Reply:
+    return Reply(id=job.request.id, status=status, error=error, timings=_waited(job, now))
 
 
 def cut(run: Run, error: ReplyError, now: float, variant: str | None, tokens: int = 0) -> Reply:
@@ -174,8 +174,14 @@ def cut(run: Run, error: ReplyError, now: float, variant: str | None, tokens: in
 
 
 def failed(run: Run, event: RunFailed, now: float, variant: str | None) -> Reply:
-    """The engine could not do this one; if it never began, that is a rejection."""
+    """The engine could not do this one; if it never began, that is a rejection.
+
+    Who was interrupted has a stream that began: for want of time such a one is not turned away, its
+    time went by.
+    """
     error = ReplyError(code=plain(event.code), message=plain(event.message))
+    if event.code == TOO_LATE and run.job.resumed:
+        return _ended(run.job, "expired", error, now)
     if event.code in _REJECTED:
         return unserved(run.job, error, now, rejected=True)
     return cut(run, error, now, variant)

@@ -52,6 +52,7 @@ def _resume(state: State, row: Row, request: Request, now: float) -> list[Effect
         accepted_at=now - row.age_s,
         attempts=row.attempts,
         fingerprint=row.fingerprint,
+        restored=True,
     )
     ran = row.state == "running"
     if ran and row.attempts >= endings.MAX_ATTEMPTS:

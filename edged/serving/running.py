@@ -36,6 +36,7 @@ class Job(Struct, kw_only=True, eq=False):
         attempts: Runs begun so far.
         fingerprint: Digest of the delivery.
         max_turns: The most earlier turns that its prompt has room for; None: not known.
+        restored: It was accepted before the daemon's last start.
     """
 
     request: Request
@@ -43,11 +44,17 @@ class Job(Struct, kw_only=True, eq=False):
     attempts: int = 0
     fingerprint: str | None = None
     max_turns: int | None = None
+    restored: bool = False
 
     @property
     def alone(self) -> bool:
         """Whether it is to run alone: it was interrupted before, and may have been the cause."""
         return self.attempts > 0
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this run may not be its first: some of its time went by with another one."""
+        return self.restored or self.attempts > 1
 
 
 class Run(Struct, kw_only=True, eq=False):

@@ -148,6 +148,15 @@ def test_after_a_death_it_does_not_wait_longer_than_its_time() -> None:
     assert (reply.id, reply.status) == ("q", "expired")
 
 
+def test_the_time_of_who_is_tried_once_more_went_by() -> None:
+    desk = two_at_work()
+    desk.on(engine_lost(request("other").key, KEY))
+    desk.on(engine_ready(2))
+    desk.on(completed(request("other").key))
+    reply = answer(desk.on(RunFailed(key=KEY, code="too_late", message="it takes 80 s")))
+    assert (reply.id, reply.status) == ("q", "expired")
+
+
 def test_a_pause_does_not_stop_the_clock() -> None:
     desk = Desk(ready=False)
     desk.ask(request("q", answer_within=SOON_S))

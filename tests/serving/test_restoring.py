@@ -14,6 +14,7 @@ from edged.serving.events import (
     LedgerLost,
     ReplyTaken,
     Restored,
+    RunFailed,
     Tick,
 )
 from edged.serving.request import Priority
@@ -89,6 +90,17 @@ def test_what_ran_is_too_late_after_its_time() -> None:
     reply = answer(effects)
     assert reply.error is not None
     assert (reply.status, reply.error.code) == ("expired", "too_late")
+
+
+@pytest.mark.parametrize("before", [row("a", attempts=1), row("a", "running"), row("a")])
+def test_of_an_earlier_start_nobody_is_turned_away_for_want_of_time(before: Row) -> None:
+    desk = restored(before)
+    desk.on(READY)
+    effects = desk.on(RunFailed(key=before.key, code="too_late", message="it takes 80 s"))
+    reply = answer(effects)
+    assert reply.error is not None
+    assert (reply.status, reply.error.code) == ("expired", "too_late")
+    assert reply.error.message == "it takes 80 s"
 
 
 def test_running_goes_first_and_once_more() -> None:

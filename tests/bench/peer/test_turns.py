@@ -8,6 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from bench.peer import turns as module
@@ -53,6 +54,33 @@ def test_both_come_to_their_end_and_neither_runs_with_the_other(
             process.kill()
     assert all(path.read_bytes().count(b"\n") >= STEPS for path in paths)
     assert sum(side.ran(ended) for side in sides) <= ended - began + 0.5
+
+
+def test_who_is_asked_stands_still_meanwhile_and_runs_on_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLICE_S", 0.02)
+    paths = [tmp_path / name for name in "ab"]
+    standing: list[str] = []
+    with worker(paths[0]) as first, worker(paths[1]) as second:
+        asked, other = (
+            Player(Turns(process.pid), partial(over, path))
+            for process, path in zip((first, second), paths, strict=True)
+        )
+        other.turns.halt()
+        module.ask_beside(lambda: standing.append(state(first.pid)), asked, other)
+        ended = state(first.pid), state(second.pid)
+        for process in (first, second):
+            process.kill()
+    assert standing == ["stopped"]
+    assert ended[0] != ended[1] == "stopped"
+    assert all(path.read_bytes().count(b"\n") >= STEPS for path in paths)
+
+
+def state(pid: int) -> str:
+    """As the kernel has it; a signal takes a moment to arrive."""
+    time.sleep(0.01)
+    return psutil.Process(pid).status()
 
 
 def test_the_clock_counts_turns_alone() -> None:
