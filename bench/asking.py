@@ -103,35 +103,68 @@ def ask(
     Raises:
         TimeoutError: No terminal reply came.
     """
-    return ask_all(client, node, (prompt,), tokens, system=system)[0]
+    asking = Asking(client, node, (prompt,), tokens, system=system)
+    asking.over(ANSWER_TIMEOUT_S)
+    return asking.answers()[0]
 
 
-def ask_all(
-    client: TestClient,
-    node: str,
-    prompts: Sequence[str],
-    tokens: int,
-    *,
-    system: str | None = None,
-) -> list[Asked]:
-    """Like `ask`, with all prompts sent at once.
+class Asking:
+    """Prompts that are sent at once when it is made.
 
-    Raises:
-        TimeoutError: A terminal reply did not come.
+    Args:
+        client: Listens to the node's answers, and to nobody else's meanwhile.
+        node: Of the topics.
+        prompts: One for each request.
+        tokens: Of each answer.
+        system: Before each prompt.
     """
-    client.records.clear()
-    begun = []
-    for prompt in prompts:
-        name, payload = request(prompt, tokens, system=system)
-        begun.append((name, time.monotonic()))
-        client.publish(f"edged/{node}/request", payload, wait=False)
-    deadline = time.monotonic() + ANSWER_TIMEOUT_S
-    ends = [_wait(client, f"edged/{node}/reply/{name}", deadline) for name, _ in begun]
-    records = list(client.records)
-    return [
-        read(records, f"edged/{node}/stream/{name}", sent, end)
-        for (name, sent), end in zip(begun, ends, strict=True)
-    ]
+
+    def __init__(
+        self,
+        client: TestClient,
+        node: str,
+        prompts: Sequence[str],
+        tokens: int,
+        *,
+        system: str | None = None,
+    ) -> None:
+        self._client = client
+        self._node = f"edged/{node}"
+        self._begun: list[tuple[str, float]] = []
+        client.records.clear()
+        for prompt in prompts:
+            name, payload = request(prompt, tokens, system=system)
+            self._begun.append((name, time.monotonic()))
+            client.publish(f"{self._node}/request", payload, wait=False)
+
+    def over(self, timeout_s: float) -> bool:
+        """Whether all terminal replies came, after so many seconds at most."""
+        deadline = time.monotonic() + timeout_s
+        while not all(self._end(name) for name, _ in self._begun):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def answers(self) -> list[Asked]:
+        """What came, in the order of the prompts.
+
+        Raises:
+            TimeoutError: A terminal reply did not come.
+        """
+        records = list(self._client.records)
+        return [self._answer(records, name, sent) for name, sent in self._begun]
+
+    def _answer(self, records: list[Record], name: str, sent: float) -> Asked:
+        end = self._end(name)
+        if end is None:
+            message = f"no message on {self._node}/reply/{name}"
+            raise TimeoutError(message)
+        return read(records, f"{self._node}/stream/{name}", sent, end)
+
+    def _end(self, name: str) -> Record | None:
+        found = self._client.on(f"{self._node}/reply/{name}")
+        return found[0] if found else None
 
 
 def read(records: list[Record], stream: str, sent_s: float, end: Record) -> Asked:
@@ -145,13 +178,3 @@ def read(records: list[Record], stream: str, sent_s: float, end: Record) -> Aske
         first_s=spoken[0][0] if spoken else end.at,
         end_s=end.at,
     )
-
-
-def _wait(client: TestClient, topic: str, deadline: float) -> Record:
-    while time.monotonic() < deadline:
-        found = client.on(topic)
-        if found:
-            return found[0]
-        time.sleep(POLL_S)
-    message = f"no message on {topic}"
-    raise TimeoutError(message)

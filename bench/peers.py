@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHAPE: Final = "overhead"
 # Seconds of each part; loading and what is read before come on top, about two minutes in all.
 RATES_S: Final = 280.0  # on a slow machine the least number of loads takes longer
-STREAMS_S: Final = 70.0
+STREAMS_S: Final = 120.0
 WARM_S: Final = 30.0
 FULL: Final = 10.0  # times as long
 STREAM_CONTEXT: Final = 512
@@ -42,7 +42,7 @@ def measure(options: Options) -> Result:
     times = FULL if options.full else 1.0
     with Broker() as broker:
         alone = _rates(broker, slow, times * RATES_S)
-        together = streams.measure(broker.port, crowd, times * STREAMS_S)
+        together = streams.measure(broker, crowd, times * STREAMS_S)
         warm, disk = warmth.measure(broker.port, same, times * WARM_S)
     measured = Measured(
         rates=alone,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from bench.bare_process import cpu_s
 from bench.others import Others, wait_quiet, wait_settled
 from bench.peer.halting import HaltingBench
@@ -73,9 +71,7 @@ class Ours:
 
     def asked(self) -> Asked:
         """The answer, in seconds that they ran."""
-        asked, ran = self.listener.asked(), self.turns.ran
-        sent, first, end = ran(asked.sent_s), ran(asked.first_s), ran(asked.end_s)
-        return msgspec.structs.replace(asked, sent_s=sent, first_s=first, end_s=end)
+        return self.turns.timed(self.listener.asked())
 
 
 def _pair(ours: Ours, peer: HaltingBench, question: tuple[str, int]) -> RatePair:

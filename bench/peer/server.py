@@ -6,7 +6,7 @@ import http.client
 import subprocess
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -20,6 +20,7 @@ from tests.rig.broker import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from types import TracebackType
 
     from bench.peer.programs import Same
@@ -34,6 +35,25 @@ LOG_CHARACTERS: Final = 4000
 ALIKE: Final = MappingProxyType(
     {"temperature": 0, "repeat_penalty": 1, "cache_prompt": True, "stream": True}
 )
+
+
+class Completing:
+    """Answers under way."""
+
+    def __init__(self, answers: Sequence[Future[Served]]) -> None:
+        self._answers = answers
+
+    def over(self, timeout_s: float) -> bool:
+        """Whether all are there, after so many seconds at most."""
+        return not wait(self._answers, timeout_s).not_done
+
+    def answers(self) -> list[Served]:
+        """All of them, in the order of the prompts.
+
+        Raises:
+            ConnectionError: One failed.
+        """
+        return [answer.result() for answer in self._answers]
 
 
 class ServerProcess:
@@ -91,9 +111,9 @@ class ServerProcess:
         fields = {"messages": turns, "max_tokens": tokens}
         return self._answer("/v1/chat/completions", fields, chat_chunk)
 
-    def complete_all(self, prompts: Sequence[str], tokens: int) -> list[Served]:
-        """Like `complete`, with all prompts sent at once."""
-        return list(self._threads.map(lambda prompt: self.complete(prompt, tokens), prompts))
+    def completing(self, prompts: Sequence[str], tokens: int) -> Completing:
+        """Like `complete`, with all prompts sent at once, and without waiting."""
+        return Completing([self._threads.submit(self.complete, each, tokens) for each in prompts])
 
     def _answer(
         self, path: str, fields: dict[str, Any], reading: Callable[[bytes], Chunk | None]

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from bench import asking
+from bench.asking import Asking
 from tests.rig.client import TestClient
 from tests.rig.daemon import DaemonProcess, merge
 
@@ -76,9 +77,9 @@ class Edged:
         """Ask for `tokens` tokens and wait for the reply."""
         return asking.ask(self.client, NODE, prompt, tokens, system=system)
 
-    def ask_all(self, prompts: Sequence[str], tokens: int) -> list[Asked]:
-        """Like `ask`, with all prompts sent at once."""
-        return asking.ask_all(self.client, NODE, prompts, tokens)
+    def asking(self, prompts: Sequence[str], tokens: int) -> Asking:
+        """Like `ask`, with all prompts sent at once, and without waiting."""
+        return Asking(self.client, NODE, prompts, tokens)
 
     def restart(self) -> float:
         """End the daemon, start it again and wait for the model; the second it was started."""

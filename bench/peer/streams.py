@@ -10,34 +10,36 @@ from bench.peer.prompts import text, turn_tokens
 from bench.peer.rounds import rounds
 from bench.peer.server import ServerProcess
 from bench.peer.serving import Edged, config
+from bench.peer.turns import Player, Turns, alternate
 from bench.tasks import render
 
 if TYPE_CHECKING:
     from bench.peer.programs import Same
+    from tests.rig.broker import Broker
 
 COUNTS: Final = (4, 8)
 PROMPT: Final = 48
 TOKENS: Final = 64
 WARM_TOKENS: Final = 8
 WARM_ROUND: Final = 100_000
-PAIRS: Final = 1
+PAIRS: Final = 2  # at least
 
 
-def measure(port: int, same: Same, seconds: float) -> tuple[StreamPair, ...]:
+def measure(broker: Broker, same: Same, seconds: float) -> tuple[StreamPair, ...]:
     """As many pairs for each number of streams as there is time for."""
     each_s = seconds / len(COUNTS)
-    return tuple(pair for count in COUNTS for pair in _measure(port, same, count, each_s))
+    return tuple(pair for count in COUNTS for pair in _measure(broker, same, count, each_s))
 
 
-def _measure(port: int, same: Same, count: int, seconds: float) -> list[StreamPair]:
+def _measure(broker: Broker, same: Same, count: int, seconds: float) -> list[StreamPair]:
     with (
         ServerProcess(same, count) as server,
-        Edged(port, config(same, streams=count)) as edged,
+        Edged(broker.port, config(same, streams=count)) as edged,
     ):
-        _pair(edged, server, _prompts(count, WARM_ROUND), WARM_TOKENS, edged_first=True)
+        _pair(edged, broker.pid, server, _prompts(count, WARM_ROUND), WARM_TOKENS)
         wait_settled()
         return [
-            _pair(edged, server, _prompts(count, number), TOKENS, edged_first=number % 2 == 1)
+            _pair(edged, broker.pid, server, _prompts(count, number), TOKENS)
             for number in rounds(seconds, PAIRS)
         ]
 
@@ -48,15 +50,22 @@ def _prompts(count: int, number: int) -> list[str]:
 
 
 def _pair(
-    edged: Edged, server: ServerProcess, prompts: list[str], tokens: int, *, edged_first: bool
+    edged: Edged, broker: int, server: ServerProcess, prompts: list[str], tokens: int
 ) -> StreamPair:
+    """Both sides, second by second; all that compute for edged stand still together."""
     rendered = [render(prompt) for prompt in prompts]
+    ours = Turns(edged.daemon.children()[0].pid, edged.daemon.pid, broker)
+    theirs = Turns(server.pid)
     wait_quiet()
     others = Others()
-    if edged_first:
-        asked = edged.ask_all(prompts, tokens)
-        served = server.complete_all(rendered, tokens)
-    else:
-        served = server.complete_all(rendered, tokens)
-        asked = edged.ask_all(prompts, tokens)
-    return StreamPair(asked=tuple(asked), served=tuple(served), others=others.cores)
+    ours.halt()
+    theirs.halt()
+    asking, completing = edged.asking(prompts, tokens), server.completing(rendered, tokens)
+    alternate(Player(ours, asking.over), Player(theirs, completing.over))
+    ours.go()
+    theirs.go()
+    return StreamPair(
+        asked=tuple(map(ours.timed, asking.answers())),
+        served=tuple(map(theirs.timed, completing.answers())),
+        others=others.cores,
+    )

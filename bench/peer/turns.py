@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench.asking import Asked
+    from bench.peer.served import Served
+
+A = TypeVar("A", "Asked", "Served")
 SLICE_S: Final = 1.0  # long against what a cold cache costs, and against our own wake-up
 
 
@@ -51,6 +55,11 @@ class Turns:
         done = sum(min(end, at) - begin for begin, end in self._ran if begin < at)
         now = 0.0 if self._since is None else max(0.0, at - self._since)
         return done + now
+
+    def timed(self, answer: A) -> A:
+        """An answer in seconds that they ran."""
+        sent, first, end = map(self.ran, (answer.sent_s, answer.first_s, answer.end_s))
+        return msgspec.structs.replace(answer, sent_s=sent, first_s=first, end_s=end)
 
 
 class Player(msgspec.Struct, frozen=True):

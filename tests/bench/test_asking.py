@@ -8,7 +8,8 @@ import math
 import pytest
 
 from bench import asking
-from tests.rig.client import Record
+from tests.rig.broker import Broker
+from tests.rig.client import Record, TestClient
 
 STREAM = "edged/bench/stream/a"
 
@@ -56,3 +57,29 @@ def test_a_timing_that_is_missing_is_not_a_number() -> None:
     assert asked.tokens == 0
     assert math.isnan(asked.timing("ttft_ms"))
     assert math.isnan(asked.added_ms)
+
+
+@pytest.mark.process
+def test_several_are_asked_at_once_and_have_their_own_answers() -> None:
+    with Broker() as broker, TestClient(broker.port) as node, TestClient(broker.port) as client:
+        node.subscribe("edged/bench/request")
+        asking.subscribe(client, "bench")
+        many = asking.Asking(client, "bench", ["one", "two"], 5)
+        asked = [node.wait(is_request, count=number).json() for number in (1, 2)]
+        assert [each["prompt"] for each in asked] == ["one", "two"]
+        answer(node, asked[1])
+        assert not many.over(0.1)
+        with pytest.raises(TimeoutError, match=asked[0]["id"]):
+            many.answers()
+        answer(node, asked[0])
+        assert many.over(10)
+        assert [each.reply["text"] for each in many.answers()] == ["one", "two"]
+
+
+def is_request(record: Record) -> bool:
+    return record.topic == "edged/bench/request"
+
+
+def answer(node: TestClient, asked: dict[str, str]) -> None:
+    reply = json.dumps({"status": "ok", "text": asked["prompt"]})
+    node.publish(f"edged/bench/reply/{asked['id']}", reply)

@@ -36,8 +36,9 @@ def test_an_answer_is_streamed_and_timed() -> None:
         chat = process.chat("good morning", "house", 3)
         assert (chat.text, chat.tokens) == ("goodmorninghouse", 3)
         assert chat.sent_s < chat.first_s <= chat.end_s
-        many = process.complete_all(["a b c", "d e f"], 3)
-        assert [answer.text for answer in many] == ["abc", "def"]
+        many = process.completing(["a b c", "d e f"], 3)
+        assert many.over(10)
+        assert [answer.text for answer in many.answers()] == ["abc", "def"]
         assert "listening" in process.log()
         running = psutil.Process(process.pid)
         assert {listen.laddr.ip for listen in running.net_connections()} == {"127.0.0.1"}

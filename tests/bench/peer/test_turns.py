@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from bench.asking import Asked
 from bench.peer import turns as module
 from bench.peer.turns import Player, Turns, alternate
 
@@ -96,4 +97,9 @@ def test_the_clock_counts_turns_alone() -> None:
         now = time.monotonic()
         assert turns.ran(halted) == pytest.approx(turns.ran(went), abs=0.005)
         assert turns.ran(now) - turns.ran(went) == pytest.approx(now - went, abs=0.005)
+        asked = Asked(reply={}, streamed="It", sent_s=halted, first_s=went, end_s=now)
+        timed = turns.timed(asked)
+        assert timed.ttft_ms == pytest.approx(0, abs=5)
+        assert timed.end_s == turns.ran(now)
+        assert timed.streamed == "It"
         process.kill()
