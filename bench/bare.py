@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-PENALTY_WINDOW: Final = 64  # llama.cpp's own default, in tokens
-REPEAT_PENALTY: Final = 1.1  # what a request has that does not ask for another
 PIECE_BYTES: Final = 256  # longer than any token of a vocabulary we make
 KEEP: list[object] = []  # ctypes callbacks must outlive their registration
 
@@ -102,7 +100,7 @@ class Bare:
             raise RuntimeError(message)
 
     def _decode(self, limit: int) -> Iterator[bytes]:
-        chain = _chain(native.llama_vocab_n_tokens(self._vocab))
+        chain = _chain()
         try:
             for number in range(limit):
                 token = native.llama_sampler_sample(chain, self._context, -1)
@@ -148,14 +146,11 @@ def _context(model: native.llama_model_p, settings: Settings) -> native.llama_co
     return context
 
 
-def _chain(vocabulary: int) -> native.llama_sampler_p:
+def _chain() -> native.llama_sampler_p:
+    """Greedy, as `bench.asking` asks edged to be."""
     params = native.llama_sampler_chain_default_params()
     params.no_perf = True
     chain = native.llama_sampler_chain_init(params)
-    penalties = native.llama_sampler_init_penalties(
-        vocabulary, PENALTY_WINDOW, REPEAT_PENALTY, 0.0, 0.0
-    )
-    native.llama_sampler_chain_add(chain, penalties)
     native.llama_sampler_chain_add(chain, native.llama_sampler_init_greedy())
     return chain
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bench import synthetic
+from bench import asking, synthetic
 from bench.bare_process import BareProcess, cpu_s
+from bench.direct import Direct
 from bench.mixes import MIXES
 from bench.shapes import SHAPES
-from bench.tasks import Settings, Task
+from bench.tasks import Settings, Task, render
+from edged.engine.frames import Delta, Done, Load, Message
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+HOUSE = "the house is cold and quiet"
 
 
 @pytest.mark.process
@@ -42,3 +47,21 @@ def test_what_comes_before_is_read_once(tmp_path: Path) -> None:
     assert whole.prompt_tokens > other.prompt_tokens
     assert [tail.text for tail in tails] == [whole.text] * 2
     assert other.text != whole.text
+
+
+@pytest.mark.process
+def test_a_worker_asked_greedily_writes_what_the_bare_loop_writes(tmp_path: Path) -> None:
+    model = tmp_path / "m.gguf"
+    synthetic.write(model, SHAPES["tiny"], MIXES["2.70"])
+    _, payload = asking.request(HOUSE, 48)
+    greedy = {name: json.loads(payload)[name] for name in ("temperature", "repeat_penalty", "seed")}
+    load = Load(path=str(model), n_ctx=512, threads=1, threads_batch=1)
+    with BareProcess(model, Settings(context=512)) as bare, Direct(load) as worker:
+        alone = bare.run(Task(prompt=render(HOUSE), tokens=48))
+        turn = Message(role="user", content=HOUSE)
+        worker.say(worker.ask(turn, max_tokens=48, **greedy))
+        text = ""
+        while not isinstance(frame := worker.hear(), Done):
+            text += frame.text if isinstance(frame, Delta) else ""
+    assert frame.prompt_tokens == alone.prompt_tokens
+    assert text == alone.text
