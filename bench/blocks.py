@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 POOL_BYTES: Final = (
     16 * 1024 * 1024
 )  # large enough that experts differ, small enough to fill at once
+# How much larger than asked for a block's scale may be: some 24 values of an f16 as small as Q6_K
+# has them, so that with the eight blocks of 2,048 weights no row is like another one.
+SPREAD: Final = 0.1
 
 
 class BlockType(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +103,20 @@ class BlockSource:
             stretches.append(pool[start : start + left])
             left -= len(stretches[-1])
         return np.concatenate(stretches).reshape(-1)
+
+    def take_rows(self, kind: str, size: int, deviation: float) -> npt.NDArray[np.uint8]:
+        """Like `take`, but no two rows are alike where the pool has to repeat itself.
+
+        Equal rows of an output matrix are equal scores, of which each program takes another one.
+        """
+        layout = BLOCK_TYPES[kind]
+        data = self.take(kind, size, deviation)
+        if size > self._pool_bytes // 2:
+            scales = data.reshape(-1, layout.size)[:, layout.scale_at : layout.scale_at + 2]
+            own = 1 + SPREAD * self._rng.random(len(scales), dtype=np.float32)
+            told = np.ascontiguousarray(scales).view("<f2")[:, 0] * own
+            scales[:] = told.astype("<f2")[:, None].view(np.uint8)
+        return data
 
     def _pool(self, kind: str, deviation: float) -> npt.NDArray[np.uint8]:
         key = (kind, deviation)
