@@ -186,7 +186,7 @@ def _send_away(state: State, now: float) -> list[Effect]:
     """No ledger will bring those who wait over the restart: they are told now."""
     effects: list[Effect] = []
     for job in state.waiting():
-        reply = replies.unserved(job, replies.SHUTTING_DOWN, now, rejected=True)
+        reply = replies.unserved(job, replies.SHUTTING_DOWN, now, "rejected")
         effects += state.conclude(job, reply)
     return effects
 

@@ -134,15 +134,11 @@ def expired(job: Job, now: float) -> Reply:
     else:
         message = f"not started within {job.request.expires_in:g} s"
         error = ReplyError(code="expired", message=message)
-    return _ended(job, "expired", error, now)
+    return unserved(job, error, now, "expired")
 
 
-def unserved(job: Job, error: ReplyError, now: float, *, rejected: bool = False) -> Reply:
+def unserved(job: Job, error: ReplyError, now: float, status: Status = "failed") -> Reply:
     """It waited in vain."""
-    return _ended(job, "rejected" if rejected else "failed", error, now)
-
-
-def _ended(job: Job, status: Status, error: ReplyError, now: float) -> Reply:
     return Reply(id=job.request.id, status=status, error=error, timings=_waited(job, now))
 
 
@@ -180,10 +176,9 @@ def failed(run: Run, event: RunFailed, now: float, variant: str | None) -> Reply
     time went by.
     """
     error = ReplyError(code=plain(event.code), message=plain(event.message))
-    if event.code == TOO_LATE and run.job.resumed:
-        return _ended(run.job, "expired", error, now)
     if event.code in _REJECTED:
-        return unserved(run.job, error, now, rejected=True)
+        late = event.code == TOO_LATE and run.job.resumed
+        return unserved(run.job, error, now, "expired" if late else "rejected")
     return cut(run, error, now, variant)
 
 

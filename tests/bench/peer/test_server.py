@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from bench.peer import server
 from bench.peer.programs import Same
 from bench.peer.reports import Chunk, Timings
 from bench.peer.served import read
 from bench.peer.server import ServerProcess
 
-FAKE = Path(__file__).with_name("fake_server.py")
-
-
-@pytest.fixture(autouse=True)
-def _fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "llama-server"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE}" "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setattr(server, "folder", lambda: tmp_path)
+pytestmark = pytest.mark.usefixtures("fake_server")
 
 
 @pytest.mark.process

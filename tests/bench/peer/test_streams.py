@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench import synthetic
 from bench.mixes import MIXES
-from bench.peer import server, streams
+from bench.peer import streams
 from bench.peer.programs import Same
 from bench.shapes import SHAPES
 from tests.rig.broker import Broker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.asking import Asked
     from bench.peer.served import Served
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
-FAKE = Path(__file__).with_name("fake_server.py")
 COUNT = 2
 
 
-@pytest.fixture(autouse=True)
-def _fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "llama-server"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE}" "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setattr(server, "folder", lambda: tmp_path)
+@pytest.mark.usefixtures("fake_server")
+def test_both_sides_answer_all_prompts_in_time_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(streams, "COUNTS", (COUNT,))
-
-
-def test_both_sides_answer_all_prompts_in_time_of_their_own(tmp_path: Path) -> None:
     model = tmp_path / "tiny.gguf"
     synthetic.write(model, SHAPES["tiny-spoken"], MIXES[synthetic.DEFAULT_MIX])
     with Broker() as broker:
